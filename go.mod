@@ -1,0 +1,3 @@
+module galien
+
+go 1.26
