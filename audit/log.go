@@ -1,0 +1,386 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
+
+	"galien"
+)
+
+// The files of a log folder.
+const (
+	entriesFile    = "entries.ndjson"
+	hashesFile     = "hashes"
+	checkpointFile = "checkpoint"
+	keyFile        = "key"
+	publicKeyFile  = "key.pub"
+	lockFile       = "lock"
+)
+
+// keyName is the name in the signing key.
+const keyName = "galien/audit"
+
+// lockWait is how long an operation waits for another process's turn.
+const lockWait = 30 * time.Second
+
+// Log is an open audit log. Several goroutines, and several processes, may
+// use the same folder at once.
+type Log struct {
+	dir      string
+	signer   note.Signer
+	verifier note.Verifier
+	key      string // public key, as in key.pub
+
+	mu sync.Mutex // one operation at a time in this process; the file lock does the rest
+}
+
+// Create makes an empty log in dir, which must not hold one, with a new
+// signing key taken from rand. It fails with Conflict when a log is there.
+func Create(dir string, rand io.Reader) (*Log, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create audit log: %w", err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, checkpointFile)); err == nil {
+		return nil, galien.Errorf(galien.Conflict, "create audit log: %s already holds one", dir)
+	}
+	private, public, err := note.GenerateKey(rand, keyName)
+	if err != nil {
+		return nil, fmt.Errorf("create audit key: %w", err)
+	}
+	for _, f := range []struct{ name, content string }{
+		{keyFile, private + "\n"}, {publicKeyFile, public + "\n"},
+		{lockFile, ""}, {entriesFile, ""}, {hashesFile, ""},
+	} {
+		if err := createFile(filepath.Join(dir, f.name), f.content); err != nil {
+			return nil, fmt.Errorf("create audit log: %w", err)
+		}
+	}
+	l, err := openKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	empty, err := tlog.TreeHash(0, nil)
+	if err != nil {
+		return nil, fmt.Errorf("create audit log: %w", err)
+	}
+	if err := l.writeCheckpoint(0, 0, empty); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Open opens the log in dir and checks its keys and its checkpoint. It writes
+// nothing. It fails with NotFound when there is no log, and with Corrupt when
+// the checkpoint is not one that the log's key signed or the files are shorter
+// than it says; Verify is the full check.
+func Open(dir string) (*Log, error) {
+	l, err := openKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := l.lock(context.Background(), unix.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	cp, err := l.readCheckpoint()
+	if err != nil {
+		return nil, err
+	}
+	for name, want := range map[string]int64{
+		entriesFile: cp.Bytes,
+		hashesFile:  tlog.StoredHashCount(cp.Entries) * tlog.HashSize,
+	} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return nil, missing(name, err)
+		}
+		if info.Size() < want {
+			return nil, galien.Errorf(galien.Corrupt, "audit log: %s is cut short: %d of the %d bytes that the checkpoint vouches for", name, info.Size(), want)
+		}
+	}
+	return l, nil
+}
+
+// Head returns the log's present checkpoint.
+func (l *Log) Head() (Checkpoint, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.readCheckpoint()
+}
+
+// Append writes e at the end of the log and returns its index, counted from
+// zero. When it returns without error the entry is on the disk, hashed and
+// under a signed checkpoint; when it returns an error the caller must not
+// answer. It costs a number of reads that grows with the logarithm of the
+// log's length. It fails with Corrupt when the log is damaged and with Busy
+// when another process keeps it.
+func (l *Log) Append(ctx context.Context, e Entry) (int64, error) {
+	line, err := e.encode()
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unlock, err := l.lock(ctx, unix.LOCK_EX)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+
+	cp, err := l.readCheckpoint()
+	if err != nil {
+		return 0, err
+	}
+	entries, err := os.OpenFile(filepath.Join(l.dir, entriesFile), os.O_RDWR, 0)
+	if err != nil {
+		return 0, missing(entriesFile, err)
+	}
+	defer entries.Close()
+	hashes, err := os.OpenFile(filepath.Join(l.dir, hashesFile), os.O_RDWR, 0)
+	if err != nil {
+		return 0, missing(hashesFile, err)
+	}
+	defer hashes.Close()
+
+	tree := hashTree{hashes}
+	if err := tree.matches(cp); err != nil {
+		return 0, err
+	}
+	tail, err := settleTail(entries, cp.Bytes)
+	if err != nil {
+		return 0, err
+	}
+
+	// The entry first, then what is computed from it, the checkpoint last:
+	// the checkpoint's rename is the moment the entry exists.
+	if _, err := entries.WriteAt(line, cp.Bytes+int64(len(tail))); err != nil {
+		return 0, fmt.Errorf("append audit entry: %w", err)
+	}
+	if err := entries.Sync(); err != nil {
+		return 0, fmt.Errorf("append audit entry: %w", err)
+	}
+	n := cp.Entries
+	if len(tail) > 0 {
+		if err := tree.add(n, tail); err != nil {
+			return 0, err
+		}
+		n++
+	}
+	if err := tree.add(n, line); err != nil {
+		return 0, err
+	}
+	if err := hashes.Sync(); err != nil {
+		return 0, fmt.Errorf("append audit hashes: %w", err)
+	}
+	root, err := tlog.TreeHash(n+1, tree)
+	if err != nil {
+		return 0, fmt.Errorf("append audit hashes: %w", err)
+	}
+	if err := l.writeCheckpoint(n+1, cp.Bytes+int64(len(tail)+len(line)), root); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// settleTail deals with what a crash left after the committed bytes of the
+// entries file. A whole line is kept: it was written and never acknowledged,
+// and to record too much is safe; it is returned to be hashed. A torn line is
+// cut off. More than one line cannot come from a crash, and is Corrupt.
+func settleTail(f *os.File, committed int64) ([]byte, error) {
+	tail, err := readTail(f, committed)
+	if err != nil || len(tail) == 0 {
+		return nil, err
+	}
+	if _, err := decodeEntry(tail); err == nil && tail[len(tail)-1] == '\n' {
+		return tail, nil
+	}
+	if err := f.Truncate(committed); err != nil {
+		return nil, fmt.Errorf("recover audit log: %w", err)
+	}
+	return nil, nil
+}
+
+// readTail returns the bytes of the entries file after the committed ones.
+func readTail(f *os.File, committed int64) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read audit entries: %w", err)
+	}
+	n := info.Size() - committed
+	if n < 0 {
+		return nil, galien.Errorf(galien.Corrupt, "audit log: %s is cut short: %d of the %d bytes that the checkpoint vouches for", entriesFile, info.Size(), committed)
+	}
+	if n > maxEntry {
+		return nil, tailError(n)
+	}
+	tail := make([]byte, n)
+	if _, err := f.ReadAt(tail, committed); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read audit entries: %w", err)
+	}
+	if i := bytes.IndexByte(tail, '\n'); i >= 0 && i != len(tail)-1 {
+		return nil, tailError(n)
+	}
+	return tail, nil
+}
+
+func tailError(n int64) error {
+	return galien.Errorf(galien.Corrupt, "audit log: %d bytes of entries follow the last one that the checkpoint vouches for, more than a crash can leave: lines were added, or an older checkpoint was put back", n)
+}
+
+// Entries calls yield for each acknowledged entry in order, without checking
+// hashes. It stops at the first error and returns it.
+func (l *Log) Entries(ctx context.Context, yield func(index int64, e Entry) error) error {
+	v, err := l.view(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	return eachLine(ctx, v.entries, v.cp, func(i int64, line []byte) error {
+		e, err := decodeEntry(line)
+		if err != nil {
+			return galien.Errorf(galien.Corrupt, "audit log: entry %d cannot be read", i)
+		}
+		return yield(i, e)
+	})
+}
+
+// view is one state of the log to read from: what its checkpoint covers never
+// changes afterwards, whatever is appended meanwhile.
+type view struct {
+	cp              Checkpoint
+	entries, hashes *os.File
+	tail            []byte // after the last acknowledged entry
+}
+
+func (v view) close() {
+	v.entries.Close()
+	v.hashes.Close()
+}
+
+func (l *Log) view(ctx context.Context) (v view, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unlock, err := l.lock(ctx, unix.LOCK_SH)
+	if err != nil {
+		return view{}, err
+	}
+	defer unlock()
+	if v.cp, err = l.readCheckpoint(); err != nil {
+		return view{}, err
+	}
+	if v.entries, err = os.Open(filepath.Join(l.dir, entriesFile)); err != nil {
+		return view{}, missing(entriesFile, err)
+	}
+	if v.hashes, err = os.Open(filepath.Join(l.dir, hashesFile)); err != nil {
+		v.entries.Close()
+		return view{}, missing(hashesFile, err)
+	}
+	if v.tail, err = readTail(v.entries, v.cp.Bytes); err != nil {
+		v.close()
+		return view{}, err
+	}
+	return v, nil
+}
+
+// eachLine calls fn with every line, newline included, of the part of the
+// entries file that cp covers, and checks that there are as many as it says.
+func eachLine(ctx context.Context, entries io.Reader, cp Checkpoint, fn func(i int64, line []byte) error) error {
+	r := bufio.NewReaderSize(io.LimitReader(entries, cp.Bytes), 1<<16)
+	var read int64
+	for i := int64(0); i < cp.Entries; i++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		line, err := r.ReadBytes('\n')
+		read += int64(len(line))
+		if err == io.EOF {
+			return galien.Errorf(galien.Corrupt, "audit log: entry %d is not whole: %s ends before the %d entries that the checkpoint vouches for", i, entriesFile, cp.Entries)
+		}
+		if err != nil {
+			return fmt.Errorf("read audit entries: %w", err)
+		}
+		if err := fn(i, line); err != nil {
+			return err
+		}
+	}
+	if read != cp.Bytes {
+		return galien.Errorf(galien.Corrupt, "audit log: %s holds more than the %d entries that the checkpoint vouches for", entriesFile, cp.Entries)
+	}
+	return nil
+}
+
+// lock takes the folder's lock file, shared or exclusive, and returns what
+// releases it.
+func (l *Log) lock(ctx context.Context, how int) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(l.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		f, err = os.Open(filepath.Join(l.dir, lockFile))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock audit log: %w", err)
+	}
+	deadline := time.NewTimer(lockWait)
+	defer deadline.Stop()
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("lock audit log: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-deadline.C:
+			f.Close()
+			return nil, galien.Errorf(galien.Busy, "lock audit log: another process keeps it; try again")
+		case <-time.After(pause):
+		}
+	}
+}
+
+// createFile writes a new file, durably; it fails if there is one.
+func createFile(path, content string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(content); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// missing is the error of a log file that cannot be opened: Corrupt when it is
+// not there, since a log is never without it.
+func missing(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return galien.Errorf(galien.Corrupt, "audit log: the file %s is missing", name)
+	}
+	return fmt.Errorf("open audit log: %w", err)
+}

@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"galien"
+)
+
+// Verify recomputes the whole tree from the entries and compares it with every
+// stored hash and with the signed checkpoint. It fails with Corrupt naming the
+// first damaged entry, or the first damaged hash when the entries are whole.
+// Its memory does not grow with the log.
+func (l *Log) Verify(ctx context.Context) (Report, error) {
+	v, err := l.view(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	defer v.close()
+
+	count := tlog.StoredHashCount(v.cp.Entries)
+	stored := storedHashes{r: io.NewSectionReader(v.hashes, 0, count*tlog.HashSize)}
+	tree := recomputed{}
+	badEntry, badHash, unreadable := int64(-1), int64(-1), int64(-1) // the first of each
+	err = eachLine(ctx, v.entries, v.cp, func(i int64, line []byte) error {
+		if _, err := decodeEntry(line); err != nil && unreadable < 0 {
+			unreadable = i
+		}
+		added, err := tlog.StoredHashes(i, line, &tree)
+		if err != nil {
+			return galien.Errorf(galien.Internal, "verify audit log: %w", err)
+		}
+		for level, h := range added {
+			tree.last[level] = h
+			was, err := stored.next()
+			if err != nil {
+				return err
+			}
+			if h != was && level == 0 && badEntry < 0 {
+				badEntry = i
+			}
+			if h != was && badHash < 0 {
+				badHash = tlog.StoredHashIndex(level, i>>level)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		if badEntry >= 0 && galien.KindOf(err) == galien.Corrupt {
+			return Report{}, entryError(badEntry)
+		}
+		return Report{}, err
+	}
+
+	root, err := tlog.TreeHash(v.cp.Entries, &tree)
+	if err != nil {
+		return Report{}, galien.Errorf(galien.Internal, "verify audit log: %w", err)
+	}
+	whole := root.String() == v.cp.Root
+	switch {
+	case whole && badHash >= 0:
+		return Report{}, galien.Errorf(galien.Corrupt, "audit log: hash %d in %s is damaged; the entries themselves are whole", badHash, hashesFile)
+	case !whole && badEntry >= 0:
+		return Report{}, entryError(badEntry)
+	case !whole:
+		return Report{}, galien.Errorf(galien.Corrupt, "audit log: entries and hashes agree with each other and not with the signed checkpoint: both were replaced, or the checkpoint was")
+	case unreadable >= 0:
+		return Report{}, galien.Errorf(galien.Corrupt, "audit log: entry %d is as it was signed and cannot be read by this version", unreadable)
+	}
+	return Report{Entries: v.cp.Entries, Root: v.cp.Root, Key: l.key, Tail: int64(len(v.tail))}, nil
+}
+
+func entryError(i int64) error {
+	return galien.Errorf(galien.Corrupt, "audit log: entry %d (line %d of %s) is not what was written, or an entry before it was removed or moved", i, i+1, entriesFile)
+}
+
+// recomputed holds, for each level of the tree, the last subtree hash computed
+// there. Adding entries in order needs no other.
+type recomputed struct{ last [64]tlog.Hash }
+
+// ReadHashes implements tlog.HashReader for the right edge of the tree.
+func (t *recomputed) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(indexes))
+	for i, x := range indexes {
+		level, _ := tlog.SplitStoredHashIndex(x)
+		out[i] = t.last[level]
+	}
+	return out, nil
+}
+
+// storedHashes reads the hashes file from front to back.
+type storedHashes struct {
+	r   io.Reader
+	buf []byte
+}
+
+func (s *storedHashes) next() (tlog.Hash, error) {
+	if len(s.buf) == 0 {
+		buf := make([]byte, 1024*tlog.HashSize)
+		n, err := io.ReadFull(s.r, buf)
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			return tlog.Hash{}, fmt.Errorf("read audit hashes: %w", err)
+		}
+		if n < tlog.HashSize {
+			return tlog.Hash{}, galien.Errorf(galien.Corrupt, "audit log: %s is cut short", hashesFile)
+		}
+		s.buf = buf[:n-n%tlog.HashSize]
+	}
+	h := tlog.Hash(s.buf)
+	s.buf = s.buf[tlog.HashSize:]
+	return h, nil
+}
