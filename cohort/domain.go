@@ -329,7 +329,7 @@ var domains = []*Domain{
 	{
 		Name: "Specimen", Table: "specimen", ID: "specimen_id", Person: "person_id",
 		Concept: "specimen_concept_id",
-		Start: "specimen_date", Ends: NextDay, NoAdjust: true,
+		Start:   "specimen_date", Ends: NextDay, NoAdjust: true,
 		Attributes: attributes(starts, typed("SpecimenType", "specimen_type_concept_id"), decimals("Quantity", own("quantity")),
 			both("Unit", own("unit_concept_id")), both("AnatomicSite", own("anatomic_site_concept_id")),
 			both("DiseaseStatus", own("disease_status_concept_id")), text("SourceId", "specimen_source_id"), age, gender,

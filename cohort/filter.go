@@ -17,19 +17,19 @@ type OperandKind uint8
 
 // The operands. Dates are the event's own, after adjustment.
 const (
-	OwnColumn    OperandKind = iota
-	StartDate                // the event's start
-	EndDate                  // the event's end
-	Length                   // end minus start, days
-	AgeAtStart               // year of start minus year of birth
-	AgeAtEnd                 // year of end minus year of birth
-	Ratio                    // Column / Over; none where Over is zero
-	Gender                   // person.gender_concept_id
-	Race                     // person.race_concept_id
-	Ethnicity                // person.ethnicity_concept_id
-	LinkedVisit              // visit_concept_id of the linked visit of the same person
-	Specialty                // provider.specialty_concept_id of the linked provider
-	PlaceOfCare              // care_site.place_of_service_concept_id of the linked care site
+	OwnColumn   OperandKind = iota
+	StartDate               // the event's start
+	EndDate                 // the event's end
+	Length                  // end minus start, days
+	AgeAtStart              // year of start minus year of birth
+	AgeAtEnd                // year of end minus year of birth
+	Ratio                   // Column / Over; none where Over is zero
+	Gender                  // person.gender_concept_id
+	Race                    // person.race_concept_id
+	Ethnicity               // person.ethnicity_concept_id
+	LinkedVisit             // visit_concept_id of the linked visit of the same person
+	Specialty               // provider.specialty_concept_id of the linked provider
+	PlaceOfCare             // care_site.place_of_service_concept_id of the linked care site
 )
 
 // Comparison is the operator of a range.
