@@ -1,0 +1,141 @@
+// Package duck opens the embedded DuckDB the way Galien always does: in
+// memory, bounded, without a network and with its settings locked.
+//
+// It owns those settings, the quoting of SQL, and the rule that no error of
+// the engine carries a value of a row. It refuses extensions, downloads and a
+// change of settings after the opening. It knows no table.
+//
+//	db, err := duck.Open(ctx, duck.Config{Threads: 2, MemoryLimit: "1GiB", TempDir: dir})
+//	defer db.Close()
+//	rows, err := db.QueryContext(ctx, "SELECT count(*) FROM read_parquet("+duck.Quote(path)+")")
+//	if err != nil {
+//		return duck.Error("count persons", err)
+//	}
+package duck
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"galien"
+)
+
+// Config bounds what an engine may use.
+type Config struct {
+	// Threads is how many cores a query may use; 0 means all of them.
+	Threads int
+	// MemoryLimit is the most memory that the engine's buffers may take, such
+	// as "2GiB"; empty means the engine's own choice, four fifths of the
+	// machine's. What does not fit is written to TempDir.
+	MemoryLimit string
+	// TempDir is the folder for what does not fit into memory. Empty means that
+	// nothing is written: such a query fails.
+	TempDir string
+	// MaxTemp is the most that may be written to TempDir, such as "100GiB";
+	// empty means nine tenths of the free space.
+	MaxTemp string
+}
+
+// Open starts an engine with an empty database in memory. It is stopped by
+// closing the database; connections of it share its tables. It fails with
+// Invalid for a setting that the engine does not accept.
+func Open(ctx context.Context, c Config) (*sql.DB, error) {
+	if c.Threads < 0 {
+		return nil, galien.Errorf(galien.Invalid, "open engine: %d threads", c.Threads)
+	}
+	if c.Threads == 0 {
+		c.Threads = runtime.NumCPU()
+	}
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, Error("open engine", err)
+	}
+	db := sql.OpenDB(connector)
+	settings := []string{
+		"autoinstall_known_extensions = false",
+		"autoload_known_extensions = false",
+		"allow_community_extensions = false",
+		"preserve_insertion_order = false",
+		"threads = " + strconv.Itoa(c.Threads),
+		"temp_directory = " + Quote(c.TempDir),
+	}
+	if c.MemoryLimit != "" {
+		settings = append(settings, "memory_limit = "+Quote(c.MemoryLimit))
+	}
+	if c.MaxTemp != "" {
+		settings = append(settings, "max_temp_directory_size = "+Quote(c.MaxTemp))
+	}
+	// The lock comes last: nothing can be set after it, on any connection.
+	settings = append(settings, "lock_configuration = true")
+	for _, s := range settings {
+		if _, err := db.ExecContext(ctx, "SET GLOBAL "+s); err != nil {
+			_ = db.Close()
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			name, _, _ := strings.Cut(s, " ")
+			return nil, galien.Errorf(galien.Invalid, "open engine: the setting %s is not accepted: %w", name, Error("set", err))
+		}
+	}
+	return db, nil
+}
+
+// Quote returns s as an SQL string literal.
+func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// Ident returns s as an SQL identifier.
+func Ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// plain are the types of error whose text speaks of the query, the machine or
+// the files, and never quotes a value of a row.
+var plain = map[duckdb.ErrorType]bool{
+	duckdb.ErrorTypeBinder:               true,
+	duckdb.ErrorTypeCatalog:              true,
+	duckdb.ErrorTypeIO:                   true,
+	duckdb.ErrorTypeInvalidConfiguration: true,
+	duckdb.ErrorTypeMissingExtension:     true,
+	duckdb.ErrorTypeNotImplemented:       true,
+	duckdb.ErrorTypeOutOfMemory:          true,
+	duckdb.ErrorTypeParser:               true,
+	duckdb.ErrorTypePermission:           true,
+	duckdb.ErrorTypeSettings:             true,
+	duckdb.ErrorTypeSyntax:               true,
+}
+
+// Error returns an error of the engine as one that may be shown: it begins
+// with the action, keeps the text where that speaks of the query or the
+// machine, and leaves it out where it may quote a value of a row. An error
+// that is none of the engine's, such as the end of a context, is wrapped.
+func Error(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", action, err)
+	}
+	var e *duckdb.Error
+	if !errors.As(err, &e) {
+		// The driver's own errors quote the values it could not convert.
+		return fmt.Errorf("%s: the engine's driver refused it", action)
+	}
+	switch {
+	case e.Type == duckdb.ErrorTypeInterrupt:
+		return fmt.Errorf("%s: %w", action, context.Canceled)
+	case e.Type == duckdb.ErrorTypeOutOfMemory:
+		return fmt.Errorf("%s: %s (give the engine more memory, or a folder for what does not fit)", action, e.Msg)
+	case plain[e.Type]:
+		return fmt.Errorf("%s: %s", action, e.Msg)
+	}
+	kind, _, _ := strings.Cut(e.Msg, ":")
+	if !strings.HasSuffix(kind, "Error") || len(kind) > 40 {
+		kind = "error"
+	}
+	return fmt.Errorf("%s: the engine refused it (%s; the text is withheld, as it may quote a row)", action, kind)
+}

@@ -1,0 +1,257 @@
+// Package lake keeps a hub's health data: immutable snapshots of Parquet
+// files, each named by its content, replaced as a whole and never in part.
+//
+// It owns the layout of the folder (docs/formats/lake.md), the commit that
+// makes a snapshot current in one step, the reading of rows, and fsck. It
+// refuses to hold an identity, to change a committed file, and to know what a
+// question is: engines get the paths of files and read them themselves. It is
+// pure Go; what turns rows into files is lake/writer.
+//
+//	l, err := lake.Open(dir)
+//	s, err := l.Current()               // NotFound before the first commit
+//	s.ID                                // "5f0c1b2a9d3e4f60", cited by results
+//	for _, b := range s.Buckets() {     // persons never cross buckets
+//		files := s.Files("condition_occurrence", lake.ByConcept, b)
+//		...
+//	}
+//	err = s.Read(ctx, "person", []string{"person_id", "year_of_birth"},
+//		func(row []any) error { ... })
+//
+// A process may read while another writes: a reader sees the snapshot that was
+// current when it asked, for as long as it keeps it.
+package lake
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"galien"
+)
+
+// The parts of a lake's folder.
+const (
+	currentName  = "CURRENT"
+	lockName     = "lock"
+	commitsDir   = "commits"
+	snapshotsDir = "snapshots"
+	filesDir     = "files"
+	tempDir      = "tmp"
+
+	dirMode  = 0o750
+	fileMode = 0o640
+)
+
+// Lake is a folder of snapshots. Its methods may be called from several
+// goroutines at once.
+type Lake struct {
+	dir string
+	// fault is called before each durable step of a commit, and an error of
+	// its own ends the commit there. Tests set it; it is nil otherwise.
+	fault func(step string) error
+}
+
+// Create makes an empty lake in dir, which must be absent or empty, and opens
+// it. It fails with Conflict when dir holds anything.
+func Create(dir string) (*Lake, error) {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("create lake: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("create lake: %w", err)
+	}
+	if len(entries) > 0 {
+		return nil, galien.Errorf(galien.Conflict, "create lake: %s is not empty; name a new folder", dir)
+	}
+	for _, d := range []string{commitsDir, snapshotsDir, filesDir, tempDir} {
+		if err := os.Mkdir(filepath.Join(dir, d), dirMode); err != nil {
+			return nil, fmt.Errorf("create lake: %w", err)
+		}
+	}
+	l := &Lake{dir: dir}
+	// CURRENT comes last: a folder without it is no lake yet.
+	if err := l.writeDurably(currentName, head{}.bytes()); err != nil {
+		return nil, fmt.Errorf("create lake: %w", err)
+	}
+	return l, nil
+}
+
+// Open opens the lake in dir. It fails with NotFound when there is none, and
+// with Corrupt when there are commits and no CURRENT.
+func Open(dir string) (*Lake, error) {
+	l := &Lake{dir: dir}
+	_, err := os.Stat(l.path(currentName))
+	switch {
+	case err == nil:
+		return l, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open lake: %w", err)
+	}
+	if entries, err := os.ReadDir(l.path(commitsDir)); err == nil && len(entries) > 0 {
+		return nil, galien.Errorf(galien.Corrupt, "open lake: %s has commits but no %s; restore the folder from a copy", dir, currentName)
+	}
+	return nil, galien.Errorf(galien.NotFound, "open lake: %s is not a lake", dir)
+}
+
+// Dir returns the lake's folder.
+func (l *Lake) Dir() string { return l.dir }
+
+func (l *Lake) path(elem ...string) string {
+	return filepath.Join(append([]string{l.dir}, elem...)...)
+}
+
+// Current returns the snapshot committed last. It fails with NotFound when
+// there is none yet.
+func (l *Lake) Current() (*Snapshot, error) {
+	h, err := l.head()
+	if err != nil {
+		return nil, err
+	}
+	if h.seq == 0 {
+		return nil, galien.Errorf(galien.NotFound, "the lake %s has no snapshot yet; ingest a source first", l.dir)
+	}
+	c, err := l.commit(h.seq, h.record)
+	if err != nil {
+		return nil, err
+	}
+	return l.load(c)
+}
+
+// Snapshot returns a committed snapshot, current or past, by its id.
+func (l *Lake) Snapshot(id string) (*Snapshot, error) {
+	history, err := l.History()
+	if err != nil {
+		return nil, err
+	}
+	for i := len(history) - 1; i >= 0; i-- {
+		if history[i].Snapshot == id {
+			return l.load(history[i])
+		}
+	}
+	return nil, galien.Errorf(galien.NotFound, "the lake %s has no snapshot %q", l.dir, id)
+}
+
+// Commit is one change of the current snapshot.
+type Commit struct {
+	// Seq counts commits from 1.
+	Seq int64 `json:"seq"`
+	// Snapshot is the id of the snapshot that became current, and Manifest the
+	// SHA-256 of its manifest in hexadecimal.
+	Snapshot string `json:"snapshot"`
+	Manifest string `json:"manifest_sha256"`
+	// Parent is the id of the snapshot current before, empty for the first.
+	Parent string `json:"parent"`
+	// Previous is the SHA-256 of the previous commit's record, empty for the
+	// first.
+	Previous string `json:"previous_sha256"`
+	// Time is when the commit was made, as the committing process was told.
+	Time time.Time `json:"time"`
+	// Note says what was done, in a few words for people.
+	Note string `json:"note"`
+}
+
+// History returns all commits, oldest first.
+func (l *Lake) History() ([]Commit, error) {
+	h, err := l.head()
+	if err != nil {
+		return nil, err
+	}
+	commits := make([]Commit, h.seq)
+	record := h.record
+	for seq := h.seq; seq > 0; seq-- {
+		c, err := l.commit(seq, record)
+		if err != nil {
+			return nil, err
+		}
+		commits[seq-1] = c
+		record = c.Previous
+	}
+	return commits, nil
+}
+
+// head is the content of CURRENT: the number of the last commit and the hash
+// of its record. Its zero value stands for a lake without a commit.
+type head struct {
+	seq    int64
+	record string
+}
+
+func (h head) bytes() []byte {
+	if h.seq == 0 {
+		return []byte(commitName(0) + " none\n")
+	}
+	return []byte(commitName(h.seq) + " " + h.record + "\n")
+}
+
+// head reads CURRENT.
+func (l *Lake) head() (head, error) {
+	b, err := os.ReadFile(l.path(currentName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return head{}, galien.Errorf(galien.Corrupt, "read %s: the file is missing; restore it from a copy", l.path(currentName))
+	}
+	if err != nil {
+		return head{}, fmt.Errorf("read %s: %w", currentName, err)
+	}
+	damaged := galien.Errorf(galien.Corrupt, "read %s: not a commit number and a hash", l.path(currentName))
+	number, record, ok := strings.Cut(string(b), " ")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || seq < 0 || !strings.HasSuffix(record, "\n") {
+		return head{}, damaged
+	}
+	h := head{seq: seq, record: strings.TrimSuffix(record, "\n")}
+	if string(h.bytes()) != string(b) || seq > 0 && len(h.record) != hashLen {
+		return head{}, damaged
+	}
+	return h, nil
+}
+
+// commit reads the record of a commit and checks it against its hash.
+func (l *Lake) commit(seq int64, record string) (Commit, error) {
+	var c Commit
+	path := l.path(commitsDir, commitName(seq)+".json")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, galien.Errorf(galien.Corrupt, "read commit: %s is missing", path)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read commit: %w", err)
+	}
+	if hash(b) != record {
+		return c, galien.Errorf(galien.Corrupt, "read commit: %s is not the record that was written", path)
+	}
+	if err := decode(b, &c); err != nil {
+		return c, galien.Errorf(galien.Corrupt, "read commit: %s: %w", path, err)
+	}
+	if c.Seq != seq {
+		return c, galien.Errorf(galien.Corrupt, "read commit: %s holds the record of commit %d", path, c.Seq)
+	}
+	return c, nil
+}
+
+// load reads the snapshot of a commit.
+func (l *Lake) load(c Commit) (*Snapshot, error) {
+	path := l.path(snapshotsDir, c.Snapshot+".json")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, galien.Errorf(galien.Corrupt, "read manifest: %s is missing", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	if hash(b) != c.Manifest || snapshotID(b) != c.Snapshot {
+		return nil, galien.Errorf(galien.Corrupt, "read manifest: %s is not the manifest that was committed", path)
+	}
+	m, err := decodeManifest(b)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %s: %w", path, err)
+	}
+	return &Snapshot{ID: c.Snapshot, Manifest: m, lake: l}, nil
+}
+
+func commitName(seq int64) string { return fmt.Sprintf("%08d", seq) }

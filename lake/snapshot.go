@@ -1,0 +1,72 @@
+package lake
+
+import (
+	"slices"
+	"sort"
+)
+
+// Snapshot is the state of the lake after one commit. It never changes.
+type Snapshot struct {
+	// ID is the first 16 hexadecimal digits of the SHA-256 of the manifest.
+	ID       string
+	Manifest Manifest
+	lake     *Lake
+}
+
+// Path returns the path of a file of the manifest.
+func (s *Snapshot) Path(f File) string { return s.lake.path(filesDir, f.Name) }
+
+// Table returns the table of a name, and false when the snapshot lacks it.
+func (s *Snapshot) Table(name string) (Table, bool) {
+	i := sort.Search(len(s.Manifest.Tables), func(i int) bool { return s.Manifest.Tables[i].Name >= name })
+	if i < len(s.Manifest.Tables) && s.Manifest.Tables[i].Name == name {
+		return s.Manifest.Tables[i], true
+	}
+	return Table{}, false
+}
+
+// Files returns the paths of the files of a table in one order and person
+// bucket. A table kept in fewer orders gives what it has: asked by concept, a
+// table without a concept gives its files by person; a table without a person
+// gives all its rows for any order and bucket. No file means no row.
+func (s *Snapshot) Files(table string, order Order, bucket int) []string {
+	t, ok := s.Table(table)
+	if !ok {
+		return nil
+	}
+	order = t.kept(order)
+	var paths []string
+	for _, f := range t.Files {
+		if f.Order == order && (f.Bucket == bucket || f.Bucket == NoBucket) {
+			paths = append(paths, s.Path(f))
+		}
+	}
+	return paths
+}
+
+// kept returns the order in which t holds all its rows, order itself if it can.
+func (t Table) kept(order Order) Order {
+	for _, o := range []Order{order, ByPerson, Plain} {
+		if slices.ContainsFunc(t.Files, func(f File) bool { return f.Order == o }) {
+			return o
+		}
+	}
+	return order
+}
+
+// Buckets returns the person buckets in use, ascending. Every row that belongs
+// to a person is in one of them.
+func (s *Snapshot) Buckets() []int {
+	seen := map[int]bool{}
+	var buckets []int
+	for _, t := range s.Manifest.Tables {
+		for _, f := range t.Files {
+			if f.Bucket != NoBucket && !seen[f.Bucket] {
+				seen[f.Bucket] = true
+				buckets = append(buckets, f.Bucket)
+			}
+		}
+	}
+	sort.Ints(buckets)
+	return buckets
+}

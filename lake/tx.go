@@ -1,0 +1,350 @@
+package lake
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"galien"
+)
+
+// Tx is the making of one snapshot. It holds the lake's lock: at most one Tx
+// exists for a lake, over all processes. A Tx is used from one goroutine.
+type Tx struct {
+	lake  *Lake
+	lock  *os.File
+	temp  string
+	head  head
+	base  *Snapshot
+	added map[string]string // base name of a file to be published -> its path
+}
+
+// Begin takes the lock and removes what an interrupted commit left behind. It
+// fails with Busy when another process writes.
+func (l *Lake) Begin() (*Tx, error) {
+	lock, err := l.lock()
+	if err != nil {
+		return nil, err
+	}
+	t := &Tx{lake: l, lock: lock, added: map[string]string{}}
+	if err := t.start(); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Tx) start() error {
+	l := t.lake
+	var err error
+	if t.head, err = l.head(); err != nil {
+		return err
+	}
+	if t.head.seq > 0 {
+		if t.base, err = l.Current(); err != nil {
+			return err
+		}
+	}
+	if err := l.clean(t.head); err != nil {
+		return err
+	}
+	t.temp = l.path(tempDir, "tx")
+	if err := os.Mkdir(t.temp, dirMode); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	return nil
+}
+
+// Base returns the snapshot that the commit will follow, nil when it is the
+// first.
+func (t *Tx) Base() *Snapshot { return t.base }
+
+// TempDir returns a folder for the files of this transaction, on the volume of
+// the lake. Whatever is left in it at Close is removed.
+func (t *Tx) TempDir() string { return t.temp }
+
+// Add takes a finished Parquet file from TempDir into the transaction: it
+// checks that the file holds rows rows, makes it durable and returns what the
+// manifest says of it. The file is published by Commit.
+func (t *Tx) Add(path, table string, order Order, bucket int, rows int64) (File, error) {
+	fail := func(err error) (File, error) {
+		return File{}, fmt.Errorf("add file of table %s: %w", table, err)
+	}
+	if err := t.lake.step("add " + table); err != nil {
+		return fail(err)
+	}
+	fd, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fail(err)
+	}
+	defer fd.Close()
+	n, err := parquetRows(path)
+	if err != nil {
+		return fail(err)
+	}
+	if n != rows {
+		return fail(galien.Errorf(galien.Internal, "%d rows were written of %d", n, rows))
+	}
+	h := sha256.New()
+	size, err := io.Copy(h, fd)
+	if err != nil {
+		return fail(err)
+	}
+	if err := fd.Chmod(fileMode); err != nil {
+		return fail(err)
+	}
+	if err := fd.Sync(); err != nil {
+		return fail(err)
+	}
+	f := File{Order: order, Bucket: bucket, Rows: rows, Bytes: size, SHA256: hex.EncodeToString(h.Sum(nil))}
+	f.Name = fileName(table, order, bucket, f.SHA256)
+	t.added[f.Name] = path
+	return f, nil
+}
+
+// Commit makes the snapshot of m the current one. The files of m are those
+// that were added, and any of the base. When m says what the current snapshot
+// says, nothing is written and changed is false. After an error the current
+// snapshot is what it was; only an error after the last step, the sync of a
+// folder, leaves it unknown which of the two it is, and both are whole.
+func (t *Tx) Commit(m Manifest, note string, now time.Time) (snap *Snapshot, changed bool, err error) {
+	snap, changed, err = t.commit(m, note, now)
+	if err != nil {
+		return nil, false, fmt.Errorf("commit snapshot: %w", err)
+	}
+	return snap, changed, nil
+}
+
+func (t *Tx) commit(m Manifest, note string, now time.Time) (*Snapshot, bool, error) {
+	l := t.lake
+	m.Format = manifestFormat
+	m = m.canonical()
+	if err := m.check(); err != nil {
+		return nil, false, galien.Errorf(galien.Internal, "%w", err)
+	}
+	manifest, err := encode(m)
+	if err != nil {
+		return nil, false, err
+	}
+	c := Commit{Seq: t.head.seq + 1, Snapshot: snapshotID(manifest), Manifest: hash(manifest), Previous: t.head.record, Time: now.UTC(), Note: note}
+	if t.base != nil {
+		c.Parent = t.base.ID
+	}
+	if c.Snapshot == c.Parent {
+		return t.base, false, nil
+	}
+	if err := t.publish(m); err != nil {
+		return nil, false, err
+	}
+	if err := l.writeDurably(filepath.Join(snapshotsDir, c.Snapshot+".json"), manifest); err != nil {
+		return nil, false, err
+	}
+	record, err := encode(c)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := l.writeDurably(filepath.Join(commitsDir, commitName(c.Seq)+".json"), record); err != nil {
+		return nil, false, err
+	}
+	t.head = head{seq: c.Seq, record: hash(record)}
+	if err := l.writeDurably(currentName, t.head.bytes()); err != nil {
+		return nil, false, err
+	}
+	t.base = &Snapshot{ID: c.Snapshot, Manifest: m, lake: l}
+	t.added = map[string]string{}
+	return t.base, true, nil
+}
+
+// publish moves the added files of m among the lake's files, and checks that
+// every other file of m is there already.
+func (t *Tx) publish(m Manifest) error {
+	kept := map[string]bool{}
+	if t.base != nil {
+		for _, table := range t.base.Manifest.Tables {
+			for _, f := range table.Files {
+				kept[f.Name] = true
+			}
+		}
+	}
+	moved := false
+	for _, table := range m.Tables {
+		for _, f := range table.Files {
+			from, ok := t.added[f.Name]
+			if !ok {
+				if !kept[f.Name] {
+					return galien.Errorf(galien.Internal, "file %s was neither added nor in the snapshot before", f.Name)
+				}
+				continue
+			}
+			if err := t.lake.step("publish " + table.Name); err != nil {
+				return err
+			}
+			if err := os.Rename(from, t.lake.path(filesDir, f.Name)); err != nil {
+				return err
+			}
+			moved = true
+		}
+	}
+	if !moved {
+		return nil
+	}
+	if err := t.lake.step("sync files"); err != nil {
+		return err
+	}
+	return syncDir(t.lake.path(filesDir))
+}
+
+// Close releases the lock and removes what was not committed.
+func (t *Tx) Close() error {
+	if t.lock == nil {
+		return nil
+	}
+	err := os.RemoveAll(t.temp)
+	if e := t.lock.Close(); err == nil {
+		err = e
+	}
+	t.lock = nil
+	if err != nil {
+		return fmt.Errorf("end transaction: %w", err)
+	}
+	return nil
+}
+
+// clean removes what interrupted commits left: temporary files, commit records
+// after the current one, and manifests and files of no commit. Where the
+// history cannot be read, nobody can tell what is in use, and only temporary
+// files go.
+func (l *Lake) clean(h head) error {
+	if err := removeEntries(l.path(tempDir), func(string) bool { return true }); err != nil {
+		return err
+	}
+	used, err := l.used()
+	if galien.KindOf(err) == galien.Corrupt {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = removeEntries(l.path(commitsDir), func(name string) bool {
+		var seq int64
+		_, err := fmt.Sscanf(name, "%08d.json", &seq)
+		return err == nil && seq > h.seq
+	})
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{snapshotsDir, filesDir} {
+		err := removeEntries(l.path(dir), func(name string) bool { return !used[name] && isOurs(name) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isOurs reports whether a name has the form of a manifest or data file: what
+// else lies there was put there by someone, and stays.
+func isOurs(name string) bool {
+	return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".parquet")
+}
+
+// used returns the base names of the manifests and files of all commits.
+func (l *Lake) used() (map[string]bool, error) {
+	history, err := l.History()
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for _, c := range history {
+		if used[c.Snapshot+".json"] {
+			continue
+		}
+		s, err := l.load(c)
+		if err != nil {
+			return nil, err
+		}
+		used[c.Snapshot+".json"] = true
+		for _, t := range s.Manifest.Tables {
+			for _, f := range t.Files {
+				used[f.Name] = true
+			}
+		}
+	}
+	return used, nil
+}
+
+func removeEntries(dir string, which func(name string) bool) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("clean lake: %w", err)
+	}
+	for _, e := range entries {
+		if !which(e.Name()) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("clean lake: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeDurably gives a file of the lake its content, all or nothing: after a
+// crash it holds the old content or the new.
+func (l *Lake) writeDurably(name string, content []byte) error {
+	if err := l.step("write " + name); err != nil {
+		return err
+	}
+	temp := l.path(tempDir, filepath.Base(name))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	if err := l.step("rename " + name); err != nil {
+		return err
+	}
+	path := l.path(name)
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	if err := l.step("sync " + name); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// step lets a test stop the commit before a durable step.
+func (l *Lake) step(name string) error {
+	if l.fault == nil {
+		return nil
+	}
+	return l.fault(name)
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if e := d.Close(); err == nil {
+		err = e
+	}
+	return err
+}
