@@ -192,11 +192,12 @@ type DateOffset struct {
 }
 
 // DrugEra ends a period with the era of exposures that covers the event's
-// start. Exposures join when the gap is at most GapDays.
+// start. An exposure lasts until its end plus Offset days; exposures join when
+// the gap is at most GapDays.
 type DrugEra struct {
 	Codeset   int
 	GapDays   int
-	Offset    int  // days added to the era's end
+	Offset    int  // days added to each exposure's end
 	DaysForce *int // each exposure lasts this many days, when set
 }
 

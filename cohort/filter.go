@@ -77,7 +77,7 @@ type ConceptFilter struct {
 }
 
 // CodesetFilter tests membership of a concept set; with no set, it tests that
-// the value is missing (or, with Exclude, present).
+// the value is present (or, with Exclude, missing).
 type CodesetFilter struct {
 	Operand Operand
 	Codeset *int

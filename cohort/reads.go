@@ -118,8 +118,9 @@ func (k Criterion) reads(c Columns) {
 	}
 	if d.Table == "location_history" {
 		c.add(d.Table, "location_id", "domain_id")
+		c.add("location", "location_id")
 		if k.Codeset != nil {
-			c.add("location", "location_id", d.Concept)
+			c.add("location", d.Concept)
 		}
 	} else if k.Codeset != nil {
 		c.add(d.Table, d.Concept)

@@ -1,0 +1,277 @@
+// Package sqlplan turns a cohort definition into DuckDB SQL. It is pure text
+// work: no database, no files.
+//
+// A plan is a list of statements for one bucket of persons. Persons never cross
+// buckets, so the answer is the concatenation of the buckets' rows and the sum
+// of their counts, and memory stays that of one bucket.
+//
+//	plan := sqlplan.Compile(def, sets, relation)
+//	for _, s := range plan.Statements { conn.ExecContext(ctx, s) }
+//	conn.QueryContext(ctx, plan.Rows)   // person_id, start_date, end_date
+//	conn.QueryContext(ctx, plan.Steps)  // step, events, persons
+//
+// Every table is reached through a Relation, so what a permit hides is hidden
+// from the whole plan.
+package sqlplan
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"galien"
+	"galien/cohort"
+)
+
+// Relation returns the SQL of a CDM table as it may be seen for this bucket: a
+// parenthesised query or a table name. It must offer every column of the table.
+type Relation func(table string) string
+
+// Sets are the concepts of each concept set, resolved.
+type Sets map[int][]galien.ConceptID
+
+// Plan is the SQL of one definition over one bucket.
+type Plan struct {
+	// Statements build temporary tables, in order.
+	Statements []string
+	// Rows selects the cohort: person_id, start_date, end_date, in that order.
+	Rows string
+	// Steps selects the attrition: events, persons, one row per name of StepNames.
+	Steps     string
+	StepNames []cohort.Step
+	// Inclusion selects mode, mask, persons; "" without inclusion rules.
+	Inclusion string
+	// Setup builds the codesets table; to be run once, before the first bucket.
+	Setup []string
+}
+
+// Temporary tables of a plan.
+const (
+	codesets  = "galien_codesets"
+	entry     = "galien_entry"
+	qualified = "galien_qualified"
+	ruled     = "galien_ruled"
+	included  = "galien_included"
+	exits     = "galien_exits"
+	periods   = "galien_periods"
+)
+
+// inlineConcepts is the largest concept set written as a literal list, which
+// lets the Parquet reader skip row groups; larger sets are joined.
+const inlineConcepts = 1000
+
+// Compile writes the plan of a definition whose concept sets are resolved.
+func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
+	b := &builder{def: def, sets: sets, rel: rel}
+	p := Plan{Setup: b.setup()}
+	add := func(table, query string) {
+		p.Statements = append(p.Statements, "CREATE OR REPLACE TEMP TABLE "+table+" AS\n"+query)
+	}
+	step := func(name, reason, source string) {
+		p.StepNames = append(p.StepNames, cohort.Step{Name: name, Reason: reason})
+		if p.Steps != "" {
+			p.Steps += "\nUNION ALL\n"
+		}
+		p.Steps += fmt.Sprintf("SELECT %d AS step, count(*) AS events, count(DISTINCT person_id) AS persons FROM %s", len(p.StepNames), source)
+	}
+
+	add(entry, b.entryQuery())
+	step("entry events", "start inside an observation period with the required days before and after", entry)
+	primary := limited(entry, "ordinal", def.EntryLimit)
+	step("entry limit", "only the "+kept(def.EntryLimit), primary)
+
+	add(qualified, b.qualifiedQuery(primary))
+	qualifiedEvents := qualified
+	if def.Additional != nil {
+		step("additional criteria", "entry events that meet the additional criteria", qualified)
+		qualifiedEvents = limited(qualified, "ord", def.QualifiedLimit)
+		step("qualified limit", "only the "+kept(def.QualifiedLimit), qualifiedEvents)
+	}
+
+	events := qualifiedEvents
+	if len(def.Rules) > 0 {
+		add(ruled, b.rulesQuery(qualifiedEvents))
+		for i, r := range def.Rules {
+			mask := int64(1)<<(i+1) - 1
+			step(fmt.Sprintf("inclusion rule %d: %s", i+1, r.Name), "events that meet this rule and those before it",
+				fmt.Sprintf("(SELECT * FROM %s WHERE mask & %d = %d)", ruled, mask, mask))
+		}
+		all := int64(1)<<len(def.Rules) - 1
+		events = fmt.Sprintf("(SELECT * FROM %s WHERE mask = %d)", ruled, all)
+		p.Inclusion = inclusionQuery()
+	}
+	add(included, b.includedQuery(events))
+	step("result limit", "only the "+kept(def.ResultLimit), included)
+
+	add(exits, b.exitsQuery())
+	step("exit and censoring", "events with an exit on or after their start", exits)
+	collapsed := collapseQuery(def.EraPad)
+	clipped := clipQuery(def)
+	if clipped == "" {
+		add(periods, collapsed)
+		step("collapse into periods", "overlapping events of a person joined", periods)
+	} else {
+		add(periods+"_all", collapsed)
+		step("collapse into periods", "overlapping events of a person joined", periods+"_all")
+		add(periods, clipped)
+		step("censor window", "periods that reach into the window, clipped to it", periods)
+	}
+	p.Rows = "SELECT person_id, start_date, end_date FROM " + periods + " ORDER BY person_id, start_date, end_date"
+	p.Steps += "\nORDER BY step"
+	return p
+}
+
+func kept(l cohort.Limit) string {
+	switch l {
+	case cohort.First:
+		return "earliest event of each person"
+	case cohort.Last:
+		return "latest event of each person"
+	default:
+		return "events asked for: all"
+	}
+}
+
+func limited(table, ordinal string, l cohort.Limit) string {
+	if l == cohort.All {
+		return table
+	}
+	return fmt.Sprintf("(SELECT * FROM %s WHERE %s = 1)", table, ordinal)
+}
+
+func direction(l cohort.Limit) string {
+	if l == cohort.Last {
+		return " DESC"
+	}
+	return ""
+}
+
+// builder gathers the common table expressions of one statement.
+type builder struct {
+	def  *cohort.Definition
+	sets Sets
+	rel  Relation
+	ctes []string
+}
+
+// cte names a query for the statement being built.
+func (b *builder) cte(query string) string {
+	name := "q" + strconv.Itoa(len(b.ctes))
+	b.ctes = append(b.ctes, name+" AS (\n"+query+"\n)")
+	return name
+}
+
+// with closes the statement being built.
+func (b *builder) with(query string) string {
+	if len(b.ctes) == 0 {
+		return query
+	}
+	head := "WITH " + strings.Join(b.ctes, ",\n") + "\n"
+	b.ctes = nil
+	return head + query
+}
+
+// setup stores the concept sets that are too large to be written out.
+func (b *builder) setup() []string {
+	s := []string{"CREATE OR REPLACE TEMP TABLE " + codesets + " (codeset_id INTEGER, concept_id BIGINT)"}
+	for _, set := range b.def.ConceptSets {
+		ids := b.sets[set.ID]
+		for len(ids) > 0 && len(b.sets[set.ID]) > inlineConcepts {
+			n := min(len(ids), 10000)
+			s = append(s, fmt.Sprintf("INSERT INTO %s SELECT %d, unnest([%s])", codesets, set.ID, list(ids[:n])))
+			ids = ids[n:]
+		}
+	}
+	return s
+}
+
+// in tests membership of a concept set.
+func (b *builder) in(expression string, set int) string {
+	switch ids := b.sets[set]; {
+	case len(ids) == 0:
+		return "(" + expression + " IS NOT NULL AND false)"
+	case len(ids) <= inlineConcepts:
+		return expression + " IN (" + list(ids) + ")"
+	default:
+		return fmt.Sprintf("%s IN (SELECT concept_id FROM %s WHERE codeset_id = %d)", expression, codesets, set)
+	}
+}
+
+func list(ids []galien.ConceptID) string {
+	var s strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			s.WriteByte(',')
+		}
+		s.WriteString(strconv.FormatInt(int64(id), 10))
+	}
+	return s.String()
+}
+
+// eventColumns are the columns of every table of index events.
+const eventColumns = "person_id, event_id, start_date, end_date, visit_id, op_start, op_end"
+
+func (b *builder) entryQuery() string {
+	var parts []string
+	for _, c := range b.def.Entry {
+		parts = append(parts, "SELECT person_id, event_id, start_date, end_date, visit_id, sort_date FROM (\n"+b.criterion(c, nil)+"\n)")
+	}
+	events := b.cte(strings.Join(parts, "\nUNION ALL\n"))
+	return b.with(fmt.Sprintf(`SELECT E.person_id, row_number() OVER (PARTITION BY E.person_id ORDER BY E.sort_date%s, E.event_id, E.start_date, E.end_date) AS ordinal,
+ ordinal AS event_id, E.start_date, E.end_date, E.visit_id, OP.op_start, OP.op_end
+FROM %s E
+JOIN %s OP ON OP.person_id = E.person_id AND E.start_date >= OP.op_start AND E.start_date <= OP.op_end
+WHERE OP.op_start + %d <= E.start_date AND E.start_date + %d <= OP.op_end`,
+		direction(b.def.EntryLimit), events, b.observation(), b.def.PriorDays, b.def.PostDays))
+}
+
+// observation is the observation periods as person_id, op_start, op_end.
+func (b *builder) observation() string {
+	return "(SELECT person_id, observation_period_start_date AS op_start, observation_period_end_date AS op_end FROM " + b.rel("observation_period") + ")"
+}
+
+func (b *builder) qualifiedQuery(primary string) string {
+	g := b.def.Additional
+	if g == nil {
+		return "SELECT " + eventColumns + " FROM " + primary
+	}
+	from := primary
+	if !g.Empty() {
+		events := b.cte("SELECT * FROM " + primary)
+		from = events + " SEMI JOIN " + b.group(*g, events) + " USING (person_id, event_id)"
+	}
+	return b.with(fmt.Sprintf("SELECT %s, row_number() OVER (PARTITION BY person_id ORDER BY start_date%s, event_id) AS ord\nFROM %s",
+		eventColumns, direction(b.def.QualifiedLimit), from))
+}
+
+func (b *builder) rulesQuery(events string) string {
+	all := b.cte("SELECT " + eventColumns + " FROM " + events)
+	var bits []string
+	for i, r := range b.def.Rules {
+		bits = append(bits, fmt.Sprintf("SELECT person_id, event_id, CAST(%d AS BIGINT) AS bit FROM %s", int64(1)<<i, b.group(r.Group, all)))
+	}
+	masks := b.cte("SELECT person_id, event_id, CAST(sum(bit) AS BIGINT) AS mask FROM (\n" + strings.Join(bits, "\nUNION ALL\n") + "\n) GROUP BY person_id, event_id")
+	return b.with(fmt.Sprintf("SELECT %s, coalesce(mask, 0) AS mask FROM %s LEFT JOIN %s USING (person_id, event_id)", eventColumns, all, masks))
+}
+
+func (b *builder) includedQuery(events string) string {
+	if b.def.ResultLimit == cohort.All {
+		return "SELECT " + eventColumns + " FROM " + events
+	}
+	return fmt.Sprintf("SELECT %s FROM %s QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY start_date%s, event_id) = 1",
+		eventColumns, events, direction(b.def.ResultLimit))
+}
+
+// inclusionQuery counts masks over all qualified events (mode 0) and over each
+// person's best event (mode 1): most rules met, then the lowest rule met, then
+// the earliest.
+func inclusionQuery() string {
+	return fmt.Sprintf(`SELECT 0 AS mode, mask, count(*) AS persons FROM %[1]s GROUP BY mask
+UNION ALL
+SELECT 1, mask, count(*) FROM (
+ SELECT mask FROM %[1]s
+ QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY bit_count(mask) DESC,
+  CASE WHEN mask = 0 THEN 0 ELSE bit_count((mask & -mask) - 1) END, start_date, event_id) = 1
+) GROUP BY mask
+ORDER BY 1, 2`, ruled)
+}
