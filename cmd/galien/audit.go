@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/audit"
+)
+
+func newAuditCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Show and verify the audit log",
+		Long: `The audit log holds one entry for every permit granted or revoked, every
+question asked, allowed or denied, and every answer handed over, written before
+the thing happens. It holds no person and no row.`,
+	}
+	cmd.AddCommand(newAuditShowCommand(), newAuditVerifyCommand())
+	return cmd
+}
+
+// numbered is an entry with its place in the log.
+type numbered struct {
+	Index int64 `json:"index"`
+	audit.Entry
+}
+
+func newAuditShowCommand() *cobra.Command {
+	var asJSON bool
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "show HUB",
+		Short: "Print the entries, oldest first",
+		Long: `Print the entries, oldest first. With --json, one JSON object a line. Reading
+does not check the log; galien audit verify does.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 0 {
+				return galien.Errorf(galien.Invalid, "--limit must be 0 (every entry) or more")
+			}
+			h, err := openHub(args[0])
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			log, err := h.audit()
+			if err != nil {
+				return err
+			}
+			head, err := log.Head()
+			if err != nil {
+				return err
+			}
+			first := int64(0)
+			if limit > 0 {
+				first = max(0, head.Entries-int64(limit))
+			}
+			out := cmd.OutOrStdout()
+			var entries []numbered
+			err = log.Entries(cmd.Context(), func(index int64, e audit.Entry) error {
+				if index < first || index >= head.Entries {
+					return nil
+				}
+				if asJSON {
+					return writeLine(out, numbered{index, e})
+				}
+				entries = append(entries, numbered{index, e})
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return nil
+			}
+			return showEntries(out, entries, h.now().Location())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	cmd.Flags().IntVar(&limit, "limit", 0, "print only the last `N` entries")
+	return cmd
+}
+
+// showEntries prints entries for people, times in the given zone.
+func showEntries(out io.Writer, entries []numbered, zone *time.Location) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ENTRY\tTIME\tACTOR\tACTION\tOUTCOME\tPERMIT\tSNAPSHOT\tDETAILS")
+	for _, e := range entries {
+		var details []string
+		for _, k := range slices.Sorted(maps.Keys(e.Details)) {
+			details = append(details, k+"="+e.Details[k])
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Index, e.Time.In(zone).Format("2006-01-02 15:04:05"),
+			printable(e.Actor), printable(e.Action), printable(e.Outcome), printable(dash(e.Permit)), printable(dash(e.Snapshot)), printable(strings.Join(details, "; ")))
+	}
+	return w.Flush()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func newAuditVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify HUB",
+		Short: "Check the whole log against its signed checkpoint",
+		Long: `Recompute the log's Merkle tree from its entries and compare it with every
+stored hash and with the signed checkpoint. Any damage is named, and the exit
+code is 7.
+
+The log is signed by the hub's own key: whoever can read HUB/audit/key can write
+another log. Keep the printed line somewhere else, and compare: a log that grew
+from it has at least as many entries and the same key.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := openHub(args[0])
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			log, err := h.audit()
+			if err != nil {
+				return err
+			}
+			r, err := log.Verify(cmd.Context())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The audit log is whole: %d entries, root %s, key %s\n", r.Entries, r.Root, r.Key)
+			if r.Tail > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%d bytes of an entry that was never acknowledged follow; the next entry settles them.\n", r.Tail)
+			}
+			return nil
+		},
+	}
+}
+
+// writeLine prints a value as one line of JSON.
+func writeLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}

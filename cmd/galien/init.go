@@ -1,0 +1,30 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newInitCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init HUB",
+		Short: "Make a new hub folder",
+		Long: `Make a new hub in the folder HUB, which must be empty or not exist.
+
+The hub starts with no data and no permit: nothing can be asked of it until
+` + "`galien permit grant`" + `. Whoever can open the folder can read it, so keep it on
+a disk that is encrypted and to the accounts that need it (the folder is made
+for the owner alone).`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := createHub(args[0], time.Now(), rand.Reader); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Hub made in %s. Next: galien ingest %s omop DIR\n", args[0], args[0])
+			return nil
+		},
+	}
+}
