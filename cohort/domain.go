@@ -20,6 +20,9 @@ type Domain struct {
 	Ends Ending
 	// Visit is the column of the linked visit, "" when the domain has none.
 	Visit string
+	// FixedAdjust is set where a date adjustment always moves the start from the
+	// start and the end from the end, whatever it says.
+	FixedAdjust bool
 	// NoFirst, NoAdjust and UserPeriod say what else a criterion may carry.
 	NoFirst, NoAdjust, UserPeriod bool
 	Attributes                    []Attribute
@@ -61,6 +64,8 @@ type CountOperand struct {
 	Column   string
 	Length   bool
 	Constant bool
+	// NoneAsZero counts a missing value as 0 rather than not at all.
+	NoneAsZero bool
 	// Needs names an attribute without which Circe cannot count this column.
 	Needs string
 }
@@ -213,9 +218,9 @@ var domains = []*Domain{
 	{
 		Name: "Death", Table: "death", ID: "person_id", Person: "person_id",
 		Concept: "cause_concept_id", SourceConcept: "cause_source_concept_id", SourceAttribute: "DeathSourceConcept",
-		Start: "death_date", Ends: NextDay, NoFirst: true,
+		Start: "death_date", Ends: NextDay, NoFirst: true, FixedAdjust: true,
 		Attributes:   attributes(starts, typed("DeathType", "death_type_concept_id"), age, gender),
-		CountColumns: map[CountColumn]CountOperand{CountDomainConcept: {Column: "cause_concept_id"}, "DURATION": {Constant: true}},
+		CountColumns: map[CountColumn]CountOperand{CountDomainConcept: {Column: "cause_concept_id", NoneAsZero: true}, "DURATION": {Constant: true}},
 	},
 	{
 		Name: "DeviceExposure", Table: "device_exposure", ID: "device_exposure_id", Person: "person_id",

@@ -40,6 +40,9 @@ func readCriterion(n node) cohort.Criterion {
 	}
 	if !domain.NoAdjust {
 		c.Adjust = readAdjustment(body.child("DateAdjustment"))
+		if c.Adjust != nil && domain.FixedAdjust {
+			c.Adjust.StartWithEnd, c.Adjust.EndWithEnd = false, true
+		}
 		structural = append(structural, "DateAdjustment")
 	}
 	if domain.UserPeriod {

@@ -200,6 +200,8 @@ func countedColumn(o cohort.CountOperand, start, end string) string {
 		return end
 	case o.Column == "visit_occurrence_id":
 		return "C.visit_id"
+	case o.NoneAsZero:
+		return "coalesce(C." + o.Column + ", 0)"
 	default:
 		return "C." + o.Column
 	}
