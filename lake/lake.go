@@ -27,6 +27,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -162,16 +163,17 @@ func (l *Lake) History() ([]Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	commits := make([]Commit, h.seq)
+	var commits []Commit
 	record := h.record
 	for seq := h.seq; seq > 0; seq-- {
 		c, err := l.commit(seq, record)
 		if err != nil {
 			return nil, err
 		}
-		commits[seq-1] = c
+		commits = append(commits, c)
 		record = c.Previous
 	}
+	slices.Reverse(commits)
 	return commits, nil
 }
 
@@ -182,11 +184,15 @@ type head struct {
 	record string
 }
 
+// bytes writes the head as one line of three words, of which the last is the
+// start of the hash of the others.
 func (h head) bytes() []byte {
+	record := h.record
 	if h.seq == 0 {
-		return []byte(commitName(0) + " none\n")
+		record = "none"
 	}
-	return []byte(commitName(h.seq) + " " + h.record + "\n")
+	line := commitName(h.seq) + " " + record
+	return []byte(line + " " + hash([]byte(line))[:idLen] + "\n")
 }
 
 // head reads CURRENT.
@@ -198,15 +204,16 @@ func (l *Lake) head() (head, error) {
 	if err != nil {
 		return head{}, fmt.Errorf("read %s: %w", currentName, err)
 	}
-	damaged := galien.Errorf(galien.Corrupt, "read %s: not a commit number and a hash", l.path(currentName))
-	number, record, ok := strings.Cut(string(b), " ")
-	seq, err := strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil || seq < 0 || !strings.HasSuffix(record, "\n") {
-		return head{}, damaged
+	var h head
+	if words := strings.Split(string(b), " "); len(words) == 3 {
+		// What is not a number is 0, and the comparison finds it out.
+		h.seq, _ = strconv.ParseInt(words[0], 10, 64)
+		if h.seq > 0 {
+			h.record = words[1]
+		}
 	}
-	h := head{seq: seq, record: strings.TrimSuffix(record, "\n")}
-	if string(h.bytes()) != string(b) || seq > 0 && len(h.record) != hashLen {
-		return head{}, damaged
+	if string(h.bytes()) != string(b) {
+		return head{}, galien.Errorf(galien.Corrupt, "read %s: not the line that was written; restore it from a copy", l.path(currentName))
 	}
 	return h, nil
 }

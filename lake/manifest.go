@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 
 	"galien"
 )
@@ -128,6 +129,9 @@ func (m Manifest) canonical() Manifest {
 // check refuses a manifest that contradicts itself.
 func (m Manifest) check() error {
 	for i, t := range m.Tables {
+		if strings.Trim(t.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return fmt.Errorf("table %d has a name that is none", i)
+		}
 		if t.Name == "" || i > 0 && m.Tables[i-1].Name == t.Name {
 			return fmt.Errorf("table %q is nameless or named twice", t.Name)
 		}

@@ -281,7 +281,7 @@ func (w *Writer) Commit(ctx context.Context, m Meta) (snap *lake.Snapshot, chang
 	}
 	if base := w.tx.Base(); base != nil {
 		for _, t := range base.Manifest.Tables {
-			if _, staged := m.Inputs[t.Name]; !staged && !has(manifest.Tables, t.Name) {
+			if !has(manifest.Tables, t.Name) {
 				manifest.Tables = append(manifest.Tables, t)
 			}
 		}
