@@ -180,7 +180,7 @@ func (b *builder) criterion(c cohort.Criterion, counted *cohort.CountOperand) st
 	}
 	events := b.cte(query)
 	index := b.cte(fmt.Sprintf("SELECT Q.*, OP.op_start, OP.op_end FROM %s Q JOIN %s OP ON OP.person_id = Q.person_id AND OP.op_start <= Q.start_date AND OP.op_end >= Q.start_date",
-		events, b.observation()))
+		events, observation(b.rel)))
 	extra := ""
 	if counted != nil {
 		extra = ", counted"

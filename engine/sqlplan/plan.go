@@ -56,6 +56,13 @@ const (
 	periods   = "galien_periods"
 )
 
+// Periods is the temporary table of a bucket's cohort periods once a plan's
+// statements have run: person_id, start_date, end_date.
+const Periods = periods
+
+// TemporaryTables are all the tables that plans make.
+var TemporaryTables = []string{codesets, entry, qualified, ruled, included, exits, periods, periods + "_all"}
+
 // inlineConcepts is the largest concept set written as a literal list, which
 // lets the Parquet reader skip row groups; larger sets are joined.
 const inlineConcepts = 1000
@@ -222,12 +229,12 @@ func (b *builder) entryQuery() string {
 FROM %s E
 JOIN %s OP ON OP.person_id = E.person_id AND E.start_date >= OP.op_start AND E.start_date <= OP.op_end
 WHERE OP.op_start + %d <= E.start_date AND E.start_date + %d <= OP.op_end`,
-		direction(b.def.EntryLimit), events, b.observation(), b.def.PriorDays, b.def.PostDays))
+		direction(b.def.EntryLimit), events, observation(b.rel), b.def.PriorDays, b.def.PostDays))
 }
 
 // observation is the observation periods as person_id, op_start, op_end.
-func (b *builder) observation() string {
-	return "(SELECT person_id, observation_period_start_date AS op_start, observation_period_end_date AS op_end FROM " + b.rel("observation_period") + ")"
+func observation(rel Relation) string {
+	return "(SELECT person_id, observation_period_start_date AS op_start, observation_period_end_date AS op_end FROM " + rel("observation_period") + ")"
 }
 
 func (b *builder) qualifiedQuery(primary string) string {

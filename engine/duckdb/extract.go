@@ -1,0 +1,253 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	driverdb "github.com/duckdb/duckdb-go/v2"
+
+	"galien"
+	"galien/cdm"
+	"galien/cohort"
+	"galien/engine/sqlplan"
+	"galien/lake"
+	"galien/lake/duck"
+	"galien/permit"
+)
+
+// Pseudonyms replaces person keys and row ids by those of one permit. Its
+// methods are called from several goroutines.
+type Pseudonyms interface {
+	// Person returns the permit's id of a person, a positive number.
+	Person(galien.PersonID) int64
+	// Row returns the permit's id of a row of a table.
+	Row(table string, id int64) int64
+}
+
+// Format is the file format of an extract.
+type Format string
+
+// The formats of an extract.
+const (
+	Parquet Format = "parquet"
+	CSV     Format = "csv"
+)
+
+// ExtractedColumn says what one column of an extract holds.
+type ExtractedColumn struct {
+	Table, Column, Type string
+	// Content says how the value was changed: "as recorded", "id of this permit",
+	// "first day of the month", "left out".
+	Content string
+}
+
+// ExtractedTable counts what an extract holds of one table.
+type ExtractedTable struct {
+	Table string
+	File  string
+	Rows  int64
+}
+
+// Extracted is what an extract holds.
+type Extracted struct {
+	Persons    int64
+	Periods    int64
+	Tables     []ExtractedTable
+	Dictionary []ExtractedColumn
+}
+
+// cohortTable is the table of the cohort's own periods in an extract.
+const cohortTable = "cohort"
+
+// Extract writes into dir, which must exist and be empty, one file per granted
+// table that holds persons: the rows of the cohort's persons, in the permit's
+// window, with its columns and dates, every person key and row id replaced by
+// those of the permit; and the cohort's periods. A column that could refer to
+// rows of any table is left out, for its ids could not be replaced.
+func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.Definition, cohortID int64, ids Pseudonyms, format Format, dir string) (Extracted, error) {
+	var out Extracted
+	if err := e.check(p, def, permit.Extract); err != nil {
+		return out, err
+	}
+	if format != Parquet && format != CSV {
+		return out, galien.Errorf(galien.Invalid, "extract: unknown format %q; use parquet or csv", string(format))
+	}
+	r, err := e.start(ctx, p, def)
+	if err != nil {
+		return out, err
+	}
+	defer r.close()
+	// A function outlives its connection, so each extract has one of its own.
+	r.idFunction = fmt.Sprintf("galien_row_%d", e.functions.Add(1))
+	if err := driverdb.RegisterScalarUDF(r.conn, r.idFunction, rowPseudonym{ids}); err != nil {
+		return out, duck.Error("extract", err)
+	}
+	const members = "galien_members"
+	if _, err := r.conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+members+" (person_id BIGINT, start_date DATE, end_date DATE)"); err != nil {
+		return out, duck.Error("extract", err)
+	}
+	defer func() { _, _ = r.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+members) }()
+	err = e.buckets(ctx, r, func(int, sqlplan.Plan) error {
+		_, err := r.conn.ExecContext(ctx, "INSERT INTO "+members+" SELECT person_id, start_date, end_date FROM "+sqlplan.Periods)
+		return duck.Error("extract", err)
+	})
+	if err != nil {
+		return out, err
+	}
+	if err := r.conn.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT person_id) FROM "+members).Scan(&out.Periods, &out.Persons); err != nil {
+		return out, duck.Error("extract", err)
+	}
+
+	write := func(table, query string) error {
+		name := table + "." + string(format)
+		options := "(FORMAT parquet, COMPRESSION zstd)"
+		if format == CSV {
+			options = "(FORMAT csv, HEADER)"
+		}
+		path := filepath.Join(dir, name)
+		res, err := r.conn.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(path)+" "+options)
+		if err != nil {
+			return duck.Error("extract "+table, err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("extract %s: %w", table, err)
+		}
+		out.Tables = append(out.Tables, ExtractedTable{table, name, n})
+		return os.Chmod(path, 0o600)
+	}
+	scope := p.Scope()
+	out.Dictionary = append(out.Dictionary,
+		ExtractedColumn{cohortTable, "cohort_definition_id", "integer", "as asked"},
+		ExtractedColumn{cohortTable, "subject_id", "integer", "id of this permit"},
+		ExtractedColumn{cohortTable, "cohort_start_date", "date", precision(scope.Dates)},
+		ExtractedColumn{cohortTable, "cohort_end_date", "date", precision(scope.Dates)})
+	if err := write(cohortTable, fmt.Sprintf("SELECT CAST(%d AS BIGINT) AS cohort_definition_id, %s AS subject_id, %s AS cohort_start_date, %s AS cohort_end_date FROM %s t ORDER BY ALL",
+		cohortID, r.pseudonym("person", "person_id"), blur("start_date", cdm.Date, scope.Dates), blur("end_date", cdm.Date, scope.Dates), members)); err != nil {
+		return out, err
+	}
+	for _, t := range grantedTables(scope, e.snapshot) {
+		columns, dictionary := r.extractColumns(t, scope)
+		out.Dictionary = append(out.Dictionary, dictionary...)
+		query := fmt.Sprintf("SELECT %s FROM %s t WHERE t.person_id IN (SELECT person_id FROM %s)\nORDER BY ALL",
+			strings.Join(columns, ", "), r.scope.everyBucket(t.Name), members)
+		if err := write(t.Name, query); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// grantedTables are the snapshot's tables of persons that the permit grants.
+func grantedTables(s permit.Scope, snap *lake.Snapshot) []cdm.Table {
+	var tables []cdm.Table
+	for _, t := range cdm.Tables() {
+		_, granted := s.Tables[t.Name]
+		if _, held := snap.Table(t.Name); held && t.HasPerson() && (s.Tables == nil || granted) {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+// extractColumns returns the select list of a table and its dictionary.
+func (r *run) extractColumns(t cdm.Table, s permit.Scope) (columns []string, dictionary []ExtractedColumn) {
+	granted := s.Tables[t.Name]
+	for _, c := range t.Columns {
+		if s.Tables != nil && !slices.Contains(granted, c.Name) {
+			continue
+		}
+		expression, content := "t."+duck.Ident(c.Name), "as recorded"
+		target, _ := cdm.Lookup(c.References)
+		switch {
+		case c.Identity:
+			expression, content = leftOut(c), "left out: identity, kept by the vault"
+		case c.PrimaryKey && c.References == "" && c.Type == cdm.Integer:
+			expression, content = r.pseudonym(t.Name, c.Name), "id of this permit"
+		case c.References != "" && !target.Vocabulary && c.Type == cdm.Integer:
+			expression, content = r.pseudonym(c.References, c.Name), "id of this permit"
+		case strings.HasSuffix(c.Name, "event_id") || c.Name == "episode_parent_id":
+			expression, content = leftOut(c), "left out: may refer to a row of any table"
+		case c.Type == cdm.Date || c.Type == cdm.Datetime:
+			expression, content = blur(expression, c.Type, s.Dates), precision(s.Dates)
+		case strings.HasSuffix(c.Name, "_time") || c.Name == "day_of_birth" && s.Dates != permit.DatesExact ||
+			c.Name == "month_of_birth" && s.Dates == permit.DatesYear:
+			if s.Dates != permit.DatesExact {
+				expression, content = leftOut(c), "left out: more exact than the permit's dates"
+			}
+		}
+		columns = append(columns, expression+" AS "+duck.Ident(c.Name))
+		dictionary = append(dictionary, ExtractedColumn{t.Name, c.Name, c.Type.String(), content})
+	}
+	return columns, dictionary
+}
+
+func (r *run) pseudonym(table, column string) string {
+	return fmt.Sprintf("%s(%s, t.%s)", r.idFunction, duck.Quote(table), duck.Ident(column))
+}
+
+func leftOut(c cdm.Column) string { return "CAST(NULL AS " + sqlType(c.Type) + ")" }
+
+// blur cuts a date to the permit's precision.
+func blur(expression string, t cdm.Type, dates string) string {
+	part := map[string]string{permit.DatesMonth: "month", permit.DatesYear: "year"}[dates]
+	if part == "" {
+		return expression
+	}
+	return fmt.Sprintf("CAST(date_trunc('%s', %s) AS %s)", part, expression, sqlType(t))
+}
+
+func precision(dates string) string {
+	switch dates {
+	case permit.DatesMonth:
+		return "first day of the month"
+	case permit.DatesYear:
+		return "first day of the year"
+	}
+	return "as recorded"
+}
+
+// everyBucket is a table over all buckets, as the permit shows it.
+func (s scope) everyBucket(table string) string {
+	stored := func(table string) string {
+		t, _ := cdm.Lookup(table)
+		var files []string
+		for _, b := range s.snapshot.Buckets() {
+			for _, f := range s.snapshot.Files(table, lake.ByPerson, b) {
+				files = append(files, duck.Quote(f))
+			}
+		}
+		if len(files) == 0 {
+			return none(t)
+		}
+		return "read_parquet([" + strings.Join(files, ", ") + "])"
+	}
+	return s.seen(stored, lake.NoBucket)(table)
+}
+
+// rowPseudonym is the SQL function (table, id) -> id of the permit.
+type rowPseudonym struct{ ids Pseudonyms }
+
+func (f rowPseudonym) Config() driverdb.ScalarFuncConfig {
+	text, errText := driverdb.NewTypeInfo(driverdb.TYPE_VARCHAR)
+	number, errNumber := driverdb.NewTypeInfo(driverdb.TYPE_BIGINT)
+	if errText != nil || errNumber != nil {
+		panic("duckdb: the driver lacks VARCHAR or BIGINT")
+	}
+	return driverdb.ScalarFuncConfig{InputTypeInfos: []driverdb.TypeInfo{text, number}, ResultTypeInfo: number}
+}
+
+func (f rowPseudonym) Executor() driverdb.ScalarFuncExecutor {
+	return driverdb.ScalarFuncExecutor{RowExecutor: func(values []driver.Value) (any, error) {
+		table, id := values[0].(string), values[1].(int64)
+		if table == "person" {
+			return f.ids.Person(galien.PersonID(id)), nil
+		}
+		return f.ids.Row(table, id), nil
+	}}
+}

@@ -1,0 +1,157 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"galien"
+	"galien/cdm"
+	"galien/engine/sqlplan"
+	"galien/lake"
+	"galien/lake/duck"
+	"galien/permit"
+)
+
+// Temporary tables of the concepts that a permit hides or admits.
+const (
+	denied  = "galien_denied"
+	allowed = "galien_allowed"
+)
+
+// scope turns a permit's scope into the SQL of each table.
+type scope struct {
+	snapshot    *lake.Snapshot
+	window      *galien.Period
+	deny, allow bool
+}
+
+func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Scope) (scope, error) {
+	sc := scope{snapshot: s, window: p.Window, deny: len(p.Deny) > 0, allow: len(p.Allow) > 0}
+	for _, t := range []struct {
+		name     string
+		concepts []permit.Concept
+	}{{denied, p.Deny}, {allowed, p.Allow}} {
+		if len(t.concepts) == 0 {
+			continue
+		}
+		var named []string
+		var ancestors []galien.ConceptID
+		for _, c := range t.concepts {
+			named = append(named, fmt.Sprintf("(%d)", c.ID))
+			if c.Descendants {
+				ancestors = append(ancestors, c.ID)
+			}
+		}
+		query := "SELECT CAST(c AS BIGINT) AS concept_id FROM (VALUES " + strings.Join(named, ", ") + ") v(c)"
+		if len(ancestors) > 0 {
+			query += " UNION " + sqlplan.Descendants(ancestors, sc.files(lake.NoBucket, lake.ByConcept))
+		}
+		if _, err := conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+t.name+" AS "+query); err != nil {
+			return sc, duck.Error("resolve the permit's concepts", err)
+		}
+	}
+	return sc, nil
+}
+
+func (s scope) close(conn *sql.Conn) {
+	for _, t := range []string{denied, allowed} {
+		_, _ = conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+t)
+	}
+}
+
+// relation is the tables of a bucket, sorted by concept, as the permit shows them.
+func (s scope) relation(bucket int) sqlplan.Relation {
+	return s.seen(s.files(bucket, lake.ByConcept), bucket)
+}
+
+// files is the tables as stored.
+func (s scope) files(bucket int, order lake.Order) sqlplan.Relation {
+	return func(table string) string {
+		t, ok := cdm.Lookup(table)
+		if !ok {
+			panic("duckdb: " + table + " is no table of the model")
+		}
+		files := s.snapshot.Files(table, order, bucket)
+		if len(files) == 0 {
+			return none(t)
+		}
+		quoted := make([]string, len(files))
+		for i, f := range files {
+			quoted[i] = duck.Quote(f)
+		}
+		return "read_parquet([" + strings.Join(quoted, ", ") + "])"
+	}
+}
+
+// seen applies the permit to tables as stored.
+func (s scope) seen(stored sqlplan.Relation, bucket int) sqlplan.Relation {
+	return func(table string) string {
+		t, _ := cdm.Lookup(table)
+		from := stored(table)
+		if table == "location_history" && bucket != lake.NoBucket {
+			first := int64(bucket)*lake.BucketPersons + 1
+			return fmt.Sprintf("(SELECT * FROM %s WHERE domain_id <> 'PERSON' OR entity_id BETWEEN %d AND %d%s)",
+				from, first, first+lake.BucketPersons-1, s.inWindow(t))
+		}
+		if !t.HasPerson() || table == "person" {
+			return from
+		}
+		if table == "observation_period" {
+			if s.window == nil {
+				return from
+			}
+			return fmt.Sprintf(`(SELECT * REPLACE (greatest(observation_period_start_date, %[2]s) AS observation_period_start_date,
+ least(observation_period_end_date, %[3]s) AS observation_period_end_date) FROM %[1]s
+ WHERE observation_period_start_date <= %[3]s AND observation_period_end_date >= %[2]s)`, from, day(s.window.Start), day(s.window.End))
+		}
+		where := s.inWindow(t)
+		if c := t.ConceptColumn(); c != "" && s.deny {
+			for _, column := range []string{c, t.SourceConceptColumn()} {
+				if column != "" {
+					where += fmt.Sprintf(" AND (%[1]s IS NULL OR %[1]s NOT IN (SELECT concept_id FROM %[2]s))", column, denied)
+				}
+			}
+		}
+		if c := t.ConceptColumn(); c != "" && s.allow {
+			where += fmt.Sprintf(" AND %s IN (SELECT concept_id FROM %s)", c, allowed)
+		}
+		if where == "" {
+			return from
+		}
+		return "(SELECT * FROM " + from + " WHERE true" + where + ")"
+	}
+}
+
+func (s scope) inWindow(t cdm.Table) string {
+	if s.window == nil || t.DateColumn() == "" {
+		return ""
+	}
+	return fmt.Sprintf(" AND %s BETWEEN %s AND %s", t.DateColumn(), day(s.window.Start), day(s.window.End))
+}
+
+func day(d galien.Date) string { return "DATE '" + d.String() + "'" }
+
+// none is a table without rows.
+func none(t cdm.Table) string {
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = fmt.Sprintf("CAST(NULL AS %s) AS %s", sqlType(c.Type), duck.Ident(c.Name))
+	}
+	return "(SELECT " + strings.Join(columns, ", ") + " WHERE false)"
+}
+
+func sqlType(t cdm.Type) string {
+	switch t {
+	case cdm.Integer:
+		return "BIGINT"
+	case cdm.Float:
+		return "DOUBLE"
+	case cdm.Date:
+		return "DATE"
+	case cdm.Datetime:
+		return "TIMESTAMP"
+	}
+	return "VARCHAR"
+}
