@@ -38,8 +38,8 @@ func (e *Engine) Version(ctx context.Context) (string, error) {
 // Engine answers questions over one snapshot. Its methods may be called from
 // several goroutines; each takes its own connection.
 type Engine struct {
-	db       *sql.DB
-	snapshot *lake.Snapshot
+	db        *sql.DB
+	snapshot  *lake.Snapshot
 	functions atomic.Int64
 	// Progress, when set, is told after each bucket how many are done.
 	Progress func(done, total int64)
