@@ -1,0 +1,88 @@
+package vault
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"galien"
+)
+
+// Pseudonyms replaces keys by those of one permit. Each replacement is a keyed
+// bijection: a Feistel network of ten rounds whose round function is AES under
+// a key derived by HMAC-SHA256 from the hub's secret and the permit's id. Two
+// keys never meet in one pseudonym, and the pseudonyms of two permits cannot be
+// compared without the secret.
+//
+// It is safe for use by several goroutines. The zero value is of no use.
+type Pseudonyms struct{ block cipher.Block }
+
+// smallBits is the width of the pseudonyms of persons and of row ids that fit:
+// below 2^52 a number survives a spreadsheet and a language whose only number
+// is a double.
+const smallBits = 52
+
+const feistelRounds = 10
+
+// Pseudonyms returns the pseudonyms of one permit.
+func (v *Vault) Pseudonyms(permitID string) (Pseudonyms, error) {
+	if permitID == "" {
+		return Pseudonyms{}, galien.Errorf(galien.Invalid, "pseudonyms: no permit is named")
+	}
+	mac := hmac.New(sha256.New, v.secret)
+	mac.Write([]byte("galien pseudonym 1\x00" + permitID))
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		return Pseudonyms{}, fmt.Errorf("pseudonyms: %w", err)
+	}
+	return Pseudonyms{block}, nil
+}
+
+// Person returns the permit's pseudonym of a person: from 1 to 2^52-1. Person
+// keys are in the same range.
+func (p Pseudonyms) Person(key galien.PersonID) int64 {
+	return p.Row("person", int64(key))
+}
+
+// Row returns the permit's id for a row of a table. Ids from 1 to 2^52-1 stay
+// in that range; every other id, negative ones included, maps to another such.
+// A column that refers to a table is replaced by Row of the table it refers to.
+func (p Pseudonyms) Row(table string, id int64) int64 {
+	tweak := sha256.Sum256([]byte(table))
+	if isSmall(id) {
+		x := uint64(id)
+		for {
+			if x = p.permute(tweak[:6], smallBits, x); isSmall(int64(x)) {
+				return int64(x)
+			}
+		}
+	}
+	x := uint64(id)
+	for {
+		if x = p.permute(tweak[:6], 64, x); !isSmall(int64(x)) {
+			return int64(x)
+		}
+	}
+}
+
+func isSmall(id int64) bool { return id > 0 && id < 1<<smallBits }
+
+// permute is a bijection of the numbers of an even width in bits.
+func (p Pseudonyms) permute(tweak []byte, bits uint, x uint64) uint64 {
+	half := bits / 2
+	mask := uint64(1)<<half - 1
+	left, right := x>>half&mask, x&mask
+	var in, out [aes.BlockSize]byte
+	copy(in[:6], tweak)
+	in[6] = byte(bits)
+	for round := range feistelRounds {
+		in[7] = byte(round)
+		binary.BigEndian.PutUint64(in[8:], right)
+		p.block.Encrypt(out[:], in[:])
+		left, right = right, left^binary.BigEndian.Uint64(out[:])&mask
+	}
+	return left<<half | right
+}
