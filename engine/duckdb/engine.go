@@ -254,8 +254,8 @@ func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Defi
 	}
 	defer r.close()
 	cells := cohort.NewTabulation(len(by))
-	err = e.buckets(ctx, r, func(bucket int, _ sqlplan.Plan) error {
-		t := sqlplan.Tabulate(by, r.scope.relation(bucket))
+	err = e.buckets(ctx, r, func(bucket int, plan sqlplan.Plan) error {
+		t := plan.Tabulate(by, r.scope.relation(bucket))
 		if err := r.cells(ctx, t.Entries, len(by), func(keys []string, persons, n int64) {
 			c := cells.Cell(keys)
 			c.Persons += persons

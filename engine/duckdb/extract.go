@@ -92,8 +92,8 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		return out, duck.Error("extract", err)
 	}
 	defer func() { _, _ = r.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+members) }()
-	err = e.buckets(ctx, r, func(int, sqlplan.Plan) error {
-		_, err := r.conn.ExecContext(ctx, "INSERT INTO "+members+" SELECT person_id, start_date, end_date FROM "+sqlplan.Periods)
+	err = e.buckets(ctx, r, func(_ int, plan sqlplan.Plan) error {
+		_, err := r.conn.ExecContext(ctx, "INSERT INTO "+members+" SELECT person_id, start_date, end_date FROM "+plan.Periods)
 		return duck.Error("extract", err)
 	})
 	if err != nil {

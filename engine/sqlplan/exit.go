@@ -17,11 +17,11 @@ func (b *builder) exitsQuery() string {
 		if e.FromEnd {
 			end = fmt.Sprintf("end_date + (%d)", e.Days)
 		}
-		ends = append(ends, fmt.Sprintf("SELECT person_id, event_id, start_date, CASE WHEN %[1]s > op_end THEN op_end ELSE %[1]s END AS end_date FROM %[2]s", end, included))
+		ends = append(ends, fmt.Sprintf("SELECT person_id, event_id, start_date, CASE WHEN %[1]s > op_end THEN op_end ELSE %[1]s END AS end_date FROM %[2]s", end, b.included))
 	case cohort.DrugEra:
-		ends = append(ends, observed(), b.drugEraEnds(e))
+		ends = append(ends, b.observed(), b.drugEraEnds(e))
 	default:
-		ends = append(ends, observed())
+		ends = append(ends, b.observed())
 	}
 	if len(b.def.Censoring) > 0 {
 		var parts []string
@@ -31,7 +31,7 @@ func (b *builder) exitsQuery() string {
 		censoring := b.cte(strings.Join(parts, "\nUNION ALL\n"))
 		ends = append(ends, fmt.Sprintf(`SELECT I.person_id, I.event_id, I.start_date, min(C.start_date) AS end_date
 FROM %s I JOIN %s C ON C.person_id = I.person_id AND C.start_date >= I.start_date AND C.start_date <= I.op_end
-GROUP BY I.person_id, I.event_id, I.start_date`, included, censoring))
+GROUP BY I.person_id, I.event_id, I.start_date`, b.included, censoring))
 	}
 	if len(ends) == 1 {
 		return b.with("SELECT person_id, event_id, start_date, end_date FROM (\n" + ends[0] + "\n) WHERE end_date >= start_date")
@@ -40,8 +40,8 @@ GROUP BY I.person_id, I.event_id, I.start_date`, included, censoring))
 		"\n) WHERE end_date >= start_date GROUP BY person_id, event_id, start_date")
 }
 
-func observed() string {
-	return "SELECT person_id, event_id, start_date, op_end AS end_date FROM " + included
+func (b *builder) observed() string {
+	return "SELECT person_id, event_id, start_date, op_end AS end_date FROM " + b.included
 }
 
 func (b *builder) drugEraEnds(e cohort.DrugEra) string {
@@ -51,10 +51,10 @@ func (b *builder) drugEraEnds(e cohort.DrugEra) string {
 	}
 	exposures := b.cte(fmt.Sprintf(`SELECT t.person_id, t.drug_exposure_start_date AS s, %s + (%d) AS e
 FROM %s t SEMI JOIN %s I ON I.person_id = t.person_id
-WHERE %s OR %s`, end, e.Offset, b.rel("drug_exposure"), included, b.in("t.drug_concept_id", e.Codeset), b.in("t.drug_source_concept_id", e.Codeset)))
+WHERE %s OR %s`, end, e.Offset, b.rel("drug_exposure"), b.included, b.in("t.drug_concept_id", e.Codeset), b.in("t.drug_source_concept_id", e.Codeset)))
 	eras := b.cte(islands(exposures, "s", "e", fmt.Sprintf("+ %d", e.GapDays)))
 	return fmt.Sprintf(`SELECT I.person_id, I.event_id, I.start_date, E.e AS end_date
-FROM %s I JOIN %s E ON E.person_id = I.person_id AND I.start_date >= E.s AND I.start_date <= E.e`, included, eras)
+FROM %s I JOIN %s E ON E.person_id = I.person_id AND I.start_date >= E.s AND I.start_date <= E.e`, b.included, eras)
 }
 
 // islands joins a person's spans [s, e] whose gap, after slack is added to the
@@ -72,8 +72,8 @@ func collapseQuery(pad int) string {
 	return islands(exits, "start_date", "end_date", fmt.Sprintf("+ %d", pad))
 }
 
-// clipQuery clips the periods to the censor window; "" without one.
-func clipQuery(def *cohort.Definition) string {
+// clipQuery clips periods to the censor window; "" without one.
+func clipQuery(def *cohort.Definition, periods string) string {
 	if def.CensorStart == nil && def.CensorEnd == nil {
 		return ""
 	}
@@ -84,5 +84,5 @@ func clipQuery(def *cohort.Definition) string {
 	if def.CensorEnd != nil {
 		end = "least(end_date, " + date(*def.CensorEnd) + ")"
 	}
-	return fmt.Sprintf("SELECT * FROM (SELECT person_id, %s AS start_date, %s AS end_date FROM %s_all) WHERE start_date <= end_date", start, end, periods)
+	return fmt.Sprintf("SELECT * FROM (SELECT person_id, %s AS start_date, %s AS end_date FROM %s) WHERE start_date <= end_date", start, end, periods)
 }

@@ -41,6 +41,9 @@ type Plan struct {
 	StepNames []cohort.Step
 	// Inclusion selects mode, mask, persons; "" without inclusion rules.
 	Inclusion string
+	// Periods is the table of the cohort's periods once the statements have run:
+	// person_id, start_date, end_date.
+	Periods string
 	// Setup builds the codesets table; to be run once, before the first bucket.
 	Setup []string
 }
@@ -53,15 +56,12 @@ const (
 	ruled     = "galien_ruled"
 	included  = "galien_included"
 	exits     = "galien_exits"
-	periods   = "galien_periods"
+	collapsed = "galien_collapsed"
+	clip      = "galien_clipped"
 )
 
-// Periods is the temporary table of a bucket's cohort periods once a plan's
-// statements have run: person_id, start_date, end_date.
-const Periods = periods
-
 // TemporaryTables are all the tables that plans make.
-var TemporaryTables = []string{codesets, entry, qualified, ruled, included, exits, periods, periods + "_all"}
+var TemporaryTables = []string{codesets, entry, qualified, ruled, included, exits, collapsed, clip}
 
 // inlineConcepts is the largest concept set written as a literal list, which
 // lets the Parquet reader skip row groups; larger sets are joined.
@@ -69,35 +69,45 @@ const inlineConcepts = 1000
 
 // Compile writes the plan of a definition whose concept sets are resolved.
 func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
-	b := &builder{def: def, sets: sets, rel: rel}
+	b := &builder{def: def, sets: sets, rel: rel, uses: usesOf(def)}
 	p := Plan{Setup: b.setup()}
-	add := func(table, query string) {
+	// single is set once every person has at most one event left, which spares
+	// the sorting by person from there on.
+	single := false
+	add := func(table, query string) string {
 		p.Statements = append(p.Statements, "CREATE OR REPLACE TEMP TABLE "+table+" AS\n"+query)
+		return table
 	}
 	step := func(name, reason, source string) {
 		p.StepNames = append(p.StepNames, cohort.Step{Name: name, Reason: reason})
 		if p.Steps != "" {
 			p.Steps += "\nUNION ALL\n"
 		}
-		p.Steps += fmt.Sprintf("SELECT %d AS step, count(*) AS events, count(DISTINCT person_id) AS persons FROM %s", len(p.StepNames), source)
+		persons := "count(DISTINCT person_id)"
+		if single {
+			persons = "count(*)"
+		}
+		p.Steps += fmt.Sprintf("SELECT %d AS step, count(*) AS events, %s AS persons FROM %s", len(p.StepNames), persons, source)
 	}
 
-	add(entry, b.entryQuery())
-	step("entry events", "start inside an observation period with the required days before and after", entry)
-	primary := limited(entry, "ordinal", def.EntryLimit)
-	step("entry limit", "only the "+kept(def.EntryLimit), primary)
+	events := add(entry, b.entryQuery())
+	step("entry events", "start inside an observation period with the required days before and after", events)
+	events = limited(events, "ordinal", def.EntryLimit)
+	single = def.EntryLimit != cohort.All
+	step("entry limit", "only the "+kept(def.EntryLimit), events)
 
-	add(qualified, b.qualifiedQuery(primary))
-	qualifiedEvents := qualified
 	if def.Additional != nil {
-		step("additional criteria", "entry events that meet the additional criteria", qualified)
-		qualifiedEvents = limited(qualified, "ord", def.QualifiedLimit)
-		step("qualified limit", "only the "+kept(def.QualifiedLimit), qualifiedEvents)
+		events = add(qualified, b.qualifiedQuery(events, single))
+		step("additional criteria", "entry events that meet the additional criteria", events)
+		if !single {
+			events = limited(events, "ord", def.QualifiedLimit)
+			single = def.QualifiedLimit != cohort.All
+		}
+		step("qualified limit", "only the "+kept(def.QualifiedLimit), events)
 	}
 
-	events := qualifiedEvents
 	if len(def.Rules) > 0 {
-		add(ruled, b.rulesQuery(qualifiedEvents))
+		add(ruled, b.rulesQuery(events))
 		for i, r := range def.Rules {
 			mask := int64(1)<<(i+1) - 1
 			step(fmt.Sprintf("inclusion rule %d: %s", i+1, r.Name), "events that meet this rule and those before it",
@@ -107,23 +117,24 @@ func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 		events = fmt.Sprintf("(SELECT * FROM %s WHERE mask = %d)", ruled, all)
 		p.Inclusion = inclusionQuery()
 	}
-	add(included, b.includedQuery(events))
-	step("result limit", "only the "+kept(def.ResultLimit), included)
-
-	add(exits, b.exitsQuery())
-	step("exit and censoring", "events with an exit on or after their start", exits)
-	collapsed := collapseQuery(def.EraPad)
-	clipped := clipQuery(def)
-	if clipped == "" {
-		add(periods, collapsed)
-		step("collapse into periods", "overlapping events of a person joined", periods)
-	} else {
-		add(periods+"_all", collapsed)
-		step("collapse into periods", "overlapping events of a person joined", periods+"_all")
-		add(periods, clipped)
-		step("censor window", "periods that reach into the window, clipped to it", periods)
+	if !single && def.ResultLimit != cohort.All {
+		events = add(included, b.resultQuery(events))
+		single = true
 	}
-	p.Rows = "SELECT person_id, start_date, end_date FROM " + periods + " ORDER BY person_id, start_date, end_date"
+	b.included = events
+	step("result limit", "only the "+kept(def.ResultLimit), events)
+
+	p.Periods = add(exits, b.exitsQuery())
+	step("exit and censoring", "events with an exit on or after their start", p.Periods)
+	if !single {
+		p.Periods = add(collapsed, collapseQuery(def.EraPad))
+	}
+	step("collapse into periods", "overlapping events of a person joined", p.Periods)
+	if clipped := clipQuery(def, p.Periods); clipped != "" {
+		p.Periods = add(clip, clipped)
+		step("censor window", "periods that reach into the window, clipped to it", p.Periods)
+	}
+	p.Rows = "SELECT person_id, start_date, end_date FROM " + p.Periods + " ORDER BY person_id, start_date, end_date"
 	p.Steps += "\nORDER BY step"
 	return p
 }
@@ -158,7 +169,10 @@ type builder struct {
 	def  *cohort.Definition
 	sets Sets
 	rel  Relation
-	ctes []string
+	uses uses
+	// included is the events that get an exit.
+	included string
+	ctes     []string
 }
 
 // cte names a query for the statement being built.
@@ -224,12 +238,65 @@ func (b *builder) entryQuery() string {
 		parts = append(parts, "SELECT person_id, event_id, start_date, end_date, visit_id, sort_date FROM (\n"+b.criterion(c, nil)+"\n)")
 	}
 	events := b.cte(strings.Join(parts, "\nUNION ALL\n"))
-	return b.with(fmt.Sprintf(`SELECT E.person_id, row_number() OVER (PARTITION BY E.person_id ORDER BY E.sort_date%s, E.event_id, E.start_date, E.end_date) AS ordinal,
- ordinal AS event_id, E.start_date, E.end_date, E.visit_id, OP.op_start, OP.op_end
+	// The ordinal decides the limits and their ties; where there are none any
+	// number will do.
+	ordinal := "row_number() OVER ()"
+	if b.uses.order {
+		ordinal = fmt.Sprintf("row_number() OVER (PARTITION BY E.person_id ORDER BY E.sort_date%s, E.event_id, E.start_date, E.end_date)", direction(b.def.EntryLimit))
+	}
+	keep := func(used bool, column, absent string) string {
+		if used {
+			return column
+		}
+		return absent
+	}
+	return b.with(fmt.Sprintf(`SELECT E.person_id, %s AS ordinal, ordinal AS event_id, E.start_date, %s AS end_date, %s AS visit_id, %s AS op_start, OP.op_end
 FROM %s E
 JOIN %s OP ON OP.person_id = E.person_id AND E.start_date >= OP.op_start AND E.start_date <= OP.op_end
 WHERE OP.op_start + %d <= E.start_date AND E.start_date + %d <= OP.op_end`,
-		direction(b.def.EntryLimit), events, observation(b.rel), b.def.PriorDays, b.def.PostDays))
+		ordinal, keep(b.uses.end, "E.end_date", "CAST(NULL AS DATE)"), keep(b.uses.visit, "E.visit_id", "CAST(NULL AS BIGINT)"),
+		keep(b.uses.groups, "OP.op_start", "CAST(NULL AS DATE)"), events, observation(b.rel), b.def.PriorDays, b.def.PostDays))
+}
+
+// uses says what later steps need of the entry events, so that the rest is not
+// carried along.
+type uses struct {
+	order  bool // which event comes first
+	groups bool // criteria that look at the index event
+	end    bool // the index event's end
+	visit  bool // the index event's visit
+}
+
+func usesOf(def *cohort.Definition) uses {
+	u := uses{
+		groups: def.Additional != nil || len(def.Rules) > 0,
+		order:  def.EntryLimit != cohort.All || def.ResultLimit != cohort.All || len(def.Rules) > 0 || def.Additional != nil && def.QualifiedLimit != cohort.All,
+	}
+	if e, ok := def.Exit.(cohort.DateOffset); ok {
+		u.end = e.FromEnd
+	}
+	var group func(cohort.Group)
+	group = func(g cohort.Group) {
+		for _, c := range g.Correlated {
+			u.end = u.end || c.StartWindow.IndexEnd || c.EndWindow != nil && c.EndWindow.IndexEnd
+			u.visit = u.visit || c.RestrictVisit
+		}
+		for _, d := range g.Demographics {
+			for _, f := range d.Filters {
+				u.end = u.end || cohort.OperandOf(f).Of == cohort.EndDate
+			}
+		}
+		for _, s := range g.Groups {
+			group(s)
+		}
+	}
+	if def.Additional != nil {
+		group(*def.Additional)
+	}
+	for _, r := range def.Rules {
+		group(r.Group)
+	}
+	return u
 }
 
 // observation is the observation periods as person_id, op_start, op_end.
@@ -237,18 +304,19 @@ func observation(rel Relation) string {
 	return "(SELECT person_id, observation_period_start_date AS op_start, observation_period_end_date AS op_end FROM " + rel("observation_period") + ")"
 }
 
-func (b *builder) qualifiedQuery(primary string) string {
-	g := b.def.Additional
-	if g == nil {
-		return "SELECT " + eventColumns + " FROM " + primary
-	}
+// qualifiedQuery keeps the events that meet the additional criteria; ord
+// numbers what is left of a person, unless that is one event at most.
+func (b *builder) qualifiedQuery(primary string, single bool) string {
 	from := primary
-	if !g.Empty() {
+	if g := b.def.Additional; !g.Empty() {
 		events := b.cte("SELECT * FROM " + primary)
 		from = events + " SEMI JOIN " + b.group(*g, events) + " USING (person_id, event_id)"
 	}
-	return b.with(fmt.Sprintf("SELECT %s, row_number() OVER (PARTITION BY person_id ORDER BY start_date%s, event_id) AS ord\nFROM %s",
-		eventColumns, direction(b.def.QualifiedLimit), from))
+	ord := "1"
+	if !single && b.def.QualifiedLimit != cohort.All {
+		ord = "row_number() OVER (PARTITION BY person_id ORDER BY start_date" + direction(b.def.QualifiedLimit) + ", event_id)"
+	}
+	return b.with(fmt.Sprintf("SELECT %s, %s AS ord\nFROM %s", eventColumns, ord, from))
 }
 
 func (b *builder) rulesQuery(events string) string {
@@ -261,10 +329,8 @@ func (b *builder) rulesQuery(events string) string {
 	return b.with(fmt.Sprintf("SELECT %s, coalesce(mask, 0) AS mask FROM %s LEFT JOIN %s USING (person_id, event_id)", eventColumns, all, masks))
 }
 
-func (b *builder) includedQuery(events string) string {
-	if b.def.ResultLimit == cohort.All {
-		return "SELECT " + eventColumns + " FROM " + events
-	}
+// resultQuery keeps one event of each person.
+func (b *builder) resultQuery(events string) string {
 	return fmt.Sprintf("SELECT %s FROM %s QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY start_date%s, event_id) = 1",
 		eventColumns, events, direction(b.def.ResultLimit))
 }

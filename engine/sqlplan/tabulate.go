@@ -16,8 +16,8 @@ type Tabulation struct {
 	Population string
 }
 
-// Tabulate writes the tabulation of the periods of a plan over its bucket.
-func Tabulate(by []cohort.Dimension, rel Relation) Tabulation {
+// Tabulate writes the tabulation of the plan's periods over its bucket.
+func (p Plan) Tabulate(by []cohort.Dimension, rel Relation) Tabulation {
 	keys := make([]string, len(by))
 	expressions := make([]string, len(by))
 	for i, d := range by {
@@ -34,7 +34,7 @@ func Tabulate(by []cohort.Dimension, rel Relation) Tabulation {
 	return Tabulation{
 		Entries: fmt.Sprintf(`%s count(DISTINCT person_id) AS persons, count(*) AS n FROM (
 SELECT R.person_id, %s FROM (SELECT person_id, year(start_date) AS y FROM %s) R JOIN %s P ON P.person_id = R.person_id)
-%s`, head, strata(), periods, rel("person"), cube),
+%s`, head, strata(), p.Periods, rel("person"), cube),
 		Population: fmt.Sprintf(`%s count(DISTINCT person_id) AS persons, CAST(sum(days) AS BIGINT) AS n FROM (
 SELECT R.person_id, R.days, %s FROM (
  SELECT person_id, y, least(op_end, make_date(y, 12, 31)) - greatest(op_start, make_date(y, 1, 1)) + 1 AS days FROM (
