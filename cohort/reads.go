@@ -38,6 +38,11 @@ func (d *Definition) Reads() Columns {
 		k.reads(c)
 	}
 	d.walkGroups(func(g Group) {
+		for _, m := range g.Correlated {
+			if m.Distinct != nil {
+				m.Criterion.readsCounted(c, *m.Distinct)
+			}
+		}
 		for _, m := range g.Demographics {
 			for _, f := range m.Filters {
 				readOperand(c, Domain{Table: "person"}, OperandOf(f))
@@ -134,6 +139,20 @@ func (k Criterion) reads(c Columns) {
 			continue
 		}
 		readOperand(c, *d, OperandOf(f))
+	}
+}
+
+// readsCounted adds what a distinct count of column reads besides the dates and
+// the visit, which every criterion reads.
+func (k Criterion) readsCounted(c Columns, column CountColumn) {
+	o, err := k.CountOperandOf(column)
+	switch {
+	case err != nil || o.Length || o.Constant:
+	case column == CountStartDate, column == CountEndDate, column == CountVisit:
+	case k.Domain.Table == "location_history":
+		c.add("location", "location_id", o.Column)
+	default:
+		c.add(k.Domain.Table, o.Column)
 	}
 }
 
