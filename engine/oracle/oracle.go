@@ -1,0 +1,166 @@
+// Package oracle answers cohort definitions in plain Go over rows in memory.
+// It is written to be obviously right rather than fast: it goes through the
+// persons one by one and does what the definition says, and so judges the
+// engine that translates definitions to SQL.
+//
+// It owns no meaning of its own (package cohort and docs/cohorts.md state it),
+// writes nothing, holds every row that a question touches in memory, and
+// refuses to answer without a permit:
+//
+//	engine := oracle.New(snapshot)
+//	summary, err := engine.Cohort(ctx, permitted, def, func(r cohort.Row) error {
+//		fmt.Println(r.Person, r.Start, r.End)
+//		return nil
+//	})
+//
+// Rows come ordered by person and start.
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"galien"
+	"galien/cdm"
+	"galien/cohort"
+	"galien/lake"
+	"galien/permit"
+)
+
+// Engine answers definitions over one snapshot. It is safe for several
+// goroutines, each question reading what it needs on its own.
+type Engine struct {
+	snapshot *lake.Snapshot
+}
+
+// New returns an engine over a snapshot.
+func New(s *lake.Snapshot) *Engine { return &Engine{s} }
+
+// Close does nothing: the engine holds nothing between questions.
+func (e *Engine) Close() error { return nil }
+
+// Version names the engine for the provenance of an answer.
+func (e *Engine) Version(context.Context) (string, error) { return "oracle 1", nil }
+
+// Cohort calls yield with each period of the cohort, ordered by person and
+// start, and returns the summary. It fails with Denied without a permission to
+// count or run a cohort on this snapshot, with Invalid for a definition that
+// cannot be evaluated, and with yield's own error.
+func (e *Engine) Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error) {
+	q, err := e.question(ctx, p, def, nil, permit.CountCohort, permit.RunCohort, permit.Extract)
+	if err != nil {
+		return cohort.Summary{}, err
+	}
+	return q.summarise(ctx, yield)
+}
+
+// Table counts the cohort and the observed population by the given dimensions,
+// margins included. It fails as Cohort does.
+func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Cell, error) {
+	more := cohort.Columns{"person": {"person_id", "gender_concept_id", "year_of_birth"}}
+	q, err := e.question(ctx, p, def, more, permit.Tabulate, permit.Release)
+	if err != nil {
+		return nil, err
+	}
+	return q.tabulate(ctx, by)
+}
+
+// question checks the permission, reads what the question needs of the
+// snapshot, and hides what is outside the permission's scope.
+func (e *Engine) question(ctx context.Context, p permit.Permitted, def *cohort.Definition, more cohort.Columns, actions ...permit.Action) (*question, error) {
+	if err := p.Check(actions...); err != nil {
+		return nil, err
+	}
+	if p.Snapshot() != e.snapshot.ID {
+		return nil, galien.Errorf(galien.Denied, "not permitted: permission was given for another snapshot")
+	}
+	if err := def.Validate(); err != nil {
+		return nil, fmt.Errorf("check definition: %w", err)
+	}
+	scope := p.Scope()
+	needed := def.Reads()
+	for table, columns := range more {
+		needed[table] = append(needed[table], columns...)
+	}
+	if err := granted(scope, needed); err != nil {
+		return nil, err
+	}
+	vocabulary := len(def.ConceptSets) > 0 || len(scope.Deny) > 0 || len(scope.Allow) > 0
+	data, err := Load(ctx, e.snapshot, needed, vocabulary)
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	return prepare(data.within(scope), def)
+}
+
+// granted refuses what the scope leaves out.
+func granted(s permit.Scope, needed cohort.Columns) error {
+	if s.Tables == nil {
+		return nil
+	}
+	for _, table := range slices.Sorted(maps.Keys(needed)) {
+		columns, ok := s.Tables[table]
+		if !ok {
+			return galien.Errorf(galien.Denied, "not permitted: table %s", table)
+		}
+		for _, c := range needed[table] {
+			if !slices.Contains(columns, c) {
+				return galien.Errorf(galien.Denied, "not permitted: column %s of table %s", c, table)
+			}
+		}
+	}
+	return nil
+}
+
+// vocabularyColumns are what concept sets need.
+var vocabularyColumns = cohort.Columns{
+	"concept":              {"concept_id", "invalid_reason"},
+	"concept_ancestor":     {"ancestor_concept_id", "descendant_concept_id"},
+	"concept_relationship": {"concept_id_1", "concept_id_2", "relationship_id", "invalid_reason"},
+}
+
+// Load reads columns of tables from a snapshot, with the columns by which a
+// permit hides rows, and the vocabulary when asked. A table that the snapshot
+// lacks is empty; without a CONCEPT table no concept set can be resolved, and
+// asking for the vocabulary fails with NotFound.
+func Load(ctx context.Context, s *lake.Snapshot, needed cohort.Columns, vocabulary bool) (*Data, error) {
+	if _, ok := s.Table("concept"); vocabulary && !ok {
+		return nil, galien.Errorf(galien.NotFound, "the lake has no vocabulary, which concept sets need: ingest the CONCEPT and CONCEPT_ANCESTOR tables")
+	}
+	read := maps.Clone(needed)
+	if vocabulary {
+		maps.Copy(read, vocabularyColumns)
+	}
+	tables := map[string][]row{}
+	for name, columns := range read {
+		if _, ok := s.Table(name); !ok {
+			continue
+		}
+		table, ok := cdm.Lookup(name)
+		if !ok {
+			return nil, galien.Errorf(galien.Internal, "the model has no table %q", name)
+		}
+		columns = slices.Clone(columns)
+		for _, c := range []string{table.DateColumn(), table.ConceptColumn(), table.SourceConceptColumn()} {
+			if c != "" {
+				columns = append(columns, c)
+			}
+		}
+		slices.Sort(columns)
+		columns = slices.Compact(columns)
+		index := map[string]int{}
+		for i, c := range columns {
+			index[c] = i
+		}
+		err := s.Read(ctx, name, columns, func(values []any) error {
+			tables[name] = append(tables[name], row{index, slices.Clone(values)})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return assemble(tables), nil
+}

@@ -1,0 +1,88 @@
+package oracle
+
+import (
+	"galien"
+	"galien/cdm"
+	"galien/permit"
+)
+
+// unfiltered are the tables that a permit's concepts never hide: what they hold
+// is not something that happened to a person.
+var unfiltered = map[string]bool{"person": true, "location": true, "care_site": true, "provider": true}
+
+// within returns the data that a scope leaves visible. Rows that start outside
+// the window are gone, observation periods are cut to it; rows of a denied
+// concept are gone and, when some are allowed, so are rows of the others.
+func (d *Data) within(s permit.Scope) *Data {
+	if s.Window == nil && len(s.Deny) == 0 && len(s.Allow) == 0 {
+		return d
+	}
+	deny, allow := d.closure(s.Deny), d.closure(s.Allow)
+	visible := map[string][]row{}
+	for name, rows := range d.tables {
+		table, ok := cdm.Lookup(name)
+		if !ok || table.Vocabulary {
+			visible[name] = rows
+			continue
+		}
+		for _, r := range rows {
+			if name == "observation_period" {
+				if cut, ok := cutPeriod(r, s.Window); ok {
+					visible[name] = append(visible[name], cut)
+				}
+				continue
+			}
+			if day, dated := r.date(table.DateColumn()); s.Window != nil && table.DateColumn() != "" && !(dated && s.Window.Contains(day)) {
+				continue
+			}
+			if !unfiltered[name] && hidden(r, table, deny, allow) {
+				continue
+			}
+			visible[name] = append(visible[name], r)
+		}
+	}
+	return assemble(visible)
+}
+
+// hidden reports whether a row's concept is denied, or is not among those
+// allowed.
+func hidden(r row, t cdm.Table, deny, allow conceptSet) bool {
+	concept, known := r.concept(t.ConceptColumn())
+	source, knownSource := r.concept(t.SourceConceptColumn())
+	if known && deny[concept] || knownSource && deny[source] {
+		return true
+	}
+	return len(allow) > 0 && t.ConceptColumn() != "" && !(known && allow[concept])
+}
+
+// cutPeriod cuts an observation period to a window; false when nothing of it
+// is left.
+func cutPeriod(r row, w *galien.Period) (row, bool) {
+	if w == nil {
+		return r, true
+	}
+	start, hasStart := r.date("observation_period_start_date")
+	end, hasEnd := r.date("observation_period_end_date")
+	if !hasStart || !hasEnd || start > w.End || end < w.Start {
+		return row{}, false
+	}
+	cut := row{r.columns, append([]any(nil), r.values...)}
+	cut.values[r.columns["observation_period_start_date"]] = max(start, w.Start)
+	cut.values[r.columns["observation_period_end_date"]] = min(end, w.End)
+	return cut, true
+}
+
+// closure returns the concepts that a permit names, with their descendants
+// where it says so.
+func (v vocabulary) closure(named []permit.Concept) conceptSet {
+	set := conceptSet{}
+	for _, c := range named {
+		set[c.ID] = true
+		if c.Descendants {
+			for _, d := range v.descendants[c.ID] {
+				set[d] = true
+			}
+		}
+	}
+	return set
+}
