@@ -377,7 +377,7 @@ func TestCommitRefusesWhatDoesNotAddUp(t *testing.T) {
 func TestManifestBytes(t *testing.T) {
 	sha := strings.Repeat("ab", 32)
 	m := Manifest{Format: 1, Vocabulary: "v5.0 <22-JUN-22>", Persons: 2,
-		Sources: []Source{{Name: "omop", Kind: "omop", CDMVersion: "5.4", Reader: "1", Quarantined: 7}},
+		Sources: []Source{{Name: "omop", Kind: "omop", CDMVersion: "5.4", Reader: "1", Quarantined: 7, Quarantine: "q1"}},
 		Tables: []Table{
 			{Name: "person", Rows: 2, Inputs: []Input{{Name: "PERSON.csv", SHA256: sha}},
 				Files: []File{{Name: "person-person-0-abababababababab.parquet", Order: ByPerson, Rows: 2, Bytes: 99, SHA256: sha}}},
@@ -391,7 +391,8 @@ func TestManifestBytes(t *testing.T) {
    "kind": "omop",
    "cdm_version": "5.4",
    "reader": "1",
-   "quarantined": 7
+   "quarantined": 7,
+   "quarantine": "q1"
   }
  ],
  "vocabulary": "v5.0 <22-JUN-22>",

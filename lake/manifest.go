@@ -68,6 +68,9 @@ type Source struct {
 	Reader string `json:"reader"`
 	// Quarantined is how many of its rows were kept out.
 	Quarantined int64 `json:"quarantined"`
+	// Quarantine names the index of those rows, by its content; empty when
+	// there are none.
+	Quarantine string `json:"quarantine"`
 }
 
 // Table is one table of a snapshot.

@@ -1,0 +1,173 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"galien"
+	"galien/cdm"
+	"galien/lake"
+	"galien/lake/duck"
+)
+
+// This test binary, run again with childEnv set, is a program that writes to
+// the lake named there; what it does is told by childTask.
+const (
+	childEnv  = "GALIEN_TEST_LAKE"
+	childTask = "GALIEN_TEST_TASK"
+)
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(childEnv)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	if os.Getenv(childTask) == "small files" {
+		// A file that grows beyond 256 KiB fails as on a full disk.
+		signal.Ignore(syscall.SIGXFSZ)
+		limit := syscall.Rlimit{Cur: 256 << 10, Max: 256 << 10}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			panic(err)
+		}
+		err := commitPersons(dir, 300_000)
+		fmt.Println(err)
+		if err == nil {
+			os.Exit(0)
+		}
+		os.Exit(1)
+	}
+	for n := 1; ; n++ {
+		if err := commitPersons(dir, 1000*n); err != nil {
+			panic(err)
+		}
+		fmt.Println(n)
+	}
+}
+
+// commitPersons commits n persons, each with three conditions.
+func commitPersons(dir string, n int) error {
+	ctx := context.Background()
+	l, err := lake.Open(dir)
+	if err != nil {
+		return err
+	}
+	w, err := Open(ctx, l, duck.Config{Threads: 1, MemoryLimit: "300MiB"})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	person, _ := cdm.Lookup("person")
+	condition, _ := cdm.Lookup("condition_occurrence")
+	err = w.StageQuery(ctx, person, fmt.Sprintf("SELECT i AS person_id, hash(i)::VARCHAR AS gender_source_value FROM range(1, %d) t(i)", n+1))
+	if err == nil {
+		err = w.StageQuery(ctx, condition, fmt.Sprintf("SELECT i AS condition_occurrence_id, 1 + i %% %d AS person_id, i %% 10 AS condition_concept_id FROM range(%d) t(i)", n, 3*n))
+	}
+	if err == nil {
+		_, _, err = w.Commit(ctx, Meta{Now: time.Unix(int64(n), 0), Note: fmt.Sprint(n)})
+	}
+	return err
+}
+
+// A writer killed at random instants leaves, every time, a lake that opens,
+// whose last snapshot is whole and no older than the last it reported.
+func TestKilledAtAnyInstant(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const seed = 11
+	r := rand.New(rand.NewPCG(seed, 0))
+	l := newLake(t)
+	reported := 0
+	for range 10 {
+		wait := time.Duration(20+r.IntN(280)) * time.Millisecond
+		cmd := exec.Command(exe)
+		cmd.Env = append(os.Environ(), childEnv+"="+l.Dir())
+		var out strings.Builder
+		cmd.Stdout = &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(wait)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		done := strings.Count(out.String(), "\n")
+		reported = max(reported, done)
+
+		if _, err := l.Fsck(t.Context(), func(p lake.Problem) {
+			if p.Damage {
+				t.Errorf("killed after %v: %s: %s", wait, p.Path, p.Text)
+			}
+		}); err != nil {
+			t.Errorf("killed after %v: %v", wait, err)
+		}
+		s, err := l.Current()
+		if err != nil {
+			if galien.KindOf(err) != galien.NotFound || reported > 0 {
+				t.Errorf("killed after %v, with %d commits reported: %v", wait, reported, err)
+			}
+			continue
+		}
+		n := s.Manifest.Persons
+		if n < 1000*int64(done) || n%1000 != 0 {
+			t.Errorf("killed after %v, with %d commits reported: %d persons", wait, done, n)
+		}
+		persons, conditions := read(t, s, "person", "person_id"), read(t, s, "condition_occurrence", "person_id")
+		if int64(len(persons)) != n || int64(len(conditions)) != 3*n {
+			t.Errorf("killed after %v: %d persons and %d conditions of %d persons", wait, len(persons), len(conditions), n)
+		}
+	}
+	if reported == 0 {
+		t.Log("no commit was reported before a kill: the machine is slow, and the test says little")
+	}
+	// What the last kill left is in nobody's way.
+	if err := commitPersons(l.Dir(), 500); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Fsck(t.Context(), func(p lake.Problem) { t.Errorf("%s: %s", p.Path, p.Text) }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLake(t)
+	if err := commitPersons(l.Dir(), 100); err != nil {
+		t.Fatal(err)
+	}
+	before, err := l.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childEnv+"="+l.Dir(), childTask+"=small files")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("the writer ended with %v: %s", err, out)
+	}
+	if !strings.Contains(string(out), "write files of person") && !strings.Contains(string(out), "write files of condition_occurrence") {
+		t.Errorf("the error does not say what failed: %s", out)
+	}
+	now, err := l.Current()
+	if err != nil || now.ID != before.ID {
+		t.Errorf("current is %v, %v", now, err)
+	}
+	if _, err := l.Fsck(t.Context(), func(p lake.Problem) { t.Errorf("%s: %s", p.Path, p.Text) }); err != nil {
+		t.Error(err)
+	}
+}
