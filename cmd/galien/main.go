@@ -25,6 +25,8 @@ import (
 var commands = []func() *cobra.Command{
 	newInitCommand,
 	newPermitCommand,
+	newCohortCommand,
+	newExtractCommand,
 	newAuditCommand,
 }
 

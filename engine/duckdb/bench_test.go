@@ -3,6 +3,7 @@ package duckdb_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -142,23 +143,28 @@ func questions() []question {
 	}
 	return []question{
 		{"persons with any of 200 concepts", fmt.Sprintf(base, set(0, many...), criterion("ConditionOccurrence", 0), 0, "First", "First", ""),
-			`SELECT count(*) FROM (SELECT c.person_id, min(c.condition_start_date) FROM condition_occurrence c
+			`SELECT c.person_id, min(c.condition_start_date) AS s, s FROM condition_occurrence c
 JOIN observation_period o ON o.person_id = c.person_id AND c.condition_start_date BETWEEN o.observation_period_start_date AND o.observation_period_end_date
-WHERE c.condition_concept_id IN (` + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(many)), ","), "[]") + `) GROUP BY c.person_id)`},
+WHERE c.condition_concept_id IN (` + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(many)), ","), "[]") + `) GROUP BY c.person_id ORDER BY 1`},
 		{"first X with a year before, Y within 30 days, no Z in the year before",
 			fmt.Sprintf(base, strings.Join([]string{set(0, 1030, 1031, 1032), set(1, 1001, 1002, 1003, 1004), set(2, 1500, 1501)}, ","), criterion("ConditionOccurrence", 0), 365, "First", "First",
 				rule("Y after", criterion("DrugExposure", 1), 0, 30, 2, 1)+","+rule("no Z before", criterion("Measurement", 2), -365, -1, 0, 0)),
 			`WITH x AS (SELECT c.person_id, min(c.condition_start_date) AS s, min(o.observation_period_start_date) AS os, min(o.observation_period_end_date) AS oe FROM condition_occurrence c
 JOIN observation_period o ON o.person_id = c.person_id AND c.condition_start_date BETWEEN o.observation_period_start_date + 365 AND o.observation_period_end_date
 WHERE c.condition_concept_id IN (1030,1031,1032) GROUP BY c.person_id)
-SELECT count(*) FROM x WHERE EXISTS (SELECT 1 FROM drug_exposure d WHERE d.drug_concept_id IN (1001,1002,1003,1004) AND d.person_id = x.person_id
+SELECT person_id, s, s FROM x WHERE EXISTS (SELECT 1 FROM drug_exposure d WHERE d.drug_concept_id IN (1001,1002,1003,1004) AND d.person_id = x.person_id
  AND d.drug_exposure_start_date BETWEEN x.s AND x.s + 30 AND d.drug_exposure_start_date BETWEEN x.os AND x.oe)
 AND NOT EXISTS (SELECT 1 FROM measurement m WHERE m.measurement_concept_id IN (1500,1501) AND m.person_id = x.person_id
- AND m.measurement_date BETWEEN x.s - 365 AND x.s - 1 AND m.measurement_date BETWEEN x.os AND x.oe)`},
-		{"all exposures to a common drug, persons of 40 and over", fmt.Sprintf(base, set(0, 1000), `{"DrugExposure":{"CodesetId":0,"Age":{"Value":40,"Op":"gte"}}}`, 0, "All", "All", ""),
-			`SELECT count(*) FROM (SELECT DISTINCT d.person_id, d.drug_exposure_start_date FROM drug_exposure d JOIN person p ON p.person_id = d.person_id
+ AND m.measurement_date BETWEEN x.s - 365 AND x.s - 1 AND m.measurement_date BETWEEN x.os AND x.oe) ORDER BY 1`},
+		{"eras of a common drug in persons of 40 and over", strings.Replace(strings.Replace(
+			fmt.Sprintf(base, set(0, 1000), `{"DrugExposure":{"CodesetId":0,"Age":{"Value":40,"Op":"gte"}}}`, 0, "All", "All", ""), `"Offset":0`, `"Offset":30`, 1), `"EraPad":0`, `"EraPad":30`, 1),
+			`WITH x AS (SELECT d.person_id, d.drug_exposure_start_date AS s, least(d.drug_exposure_start_date + 30, o.observation_period_end_date) AS e
+FROM drug_exposure d JOIN person p ON p.person_id = d.person_id
 JOIN observation_period o ON o.person_id = d.person_id AND d.drug_exposure_start_date BETWEEN o.observation_period_start_date AND o.observation_period_end_date
-WHERE d.drug_concept_id IN (1000) AND year(d.drug_exposure_start_date) - p.year_of_birth >= 40)`},
+WHERE d.drug_concept_id IN (1000) AND year(d.drug_exposure_start_date) - p.year_of_birth >= 40),
+y AS (SELECT *, CASE WHEN s <= 30 + max(e) OVER (PARTITION BY person_id ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS fresh FROM x),
+z AS (SELECT *, sum(fresh) OVER (PARTITION BY person_id ORDER BY s, e, fresh DESC ROWS UNBOUNDED PRECEDING) AS era FROM y)
+SELECT person_id, min(s), max(e) FROM z GROUP BY person_id, era ORDER BY 1, 2`},
 	}
 }
 
@@ -199,7 +205,16 @@ func BenchmarkCohort(b *testing.B) {
 				engine += time.Since(began)
 				rows = s.Rows
 				began = time.Now()
-				must(b, db.QueryRowContext(ctx, q.byHand).Scan(&byHand))
+				byHand = 0
+				answer, err := db.QueryContext(ctx, q.byHand)
+				must(b, err)
+				for answer.Next() {
+					var person int64
+					var start, end time.Time
+					must(b, answer.Scan(&person, &start, &end))
+					byHand++
+				}
+				must(b, errors.Join(answer.Err(), answer.Close()))
 				hand += time.Since(began)
 			}
 			ask()

@@ -128,7 +128,7 @@ func (b *builder) demographic(d cohort.Demographic, events string) string {
 // criterion returns a query of events: person_id, event_id, start_date,
 // end_date, visit_id, sort_date, and counted when a column is to be counted.
 func (b *builder) criterion(c cohort.Criterion, counted *cohort.CountOperand) string {
-	inner := b.rows(c)
+	inner := b.rows(c, counted)
 	var joins []string
 	joined := map[string]bool{}
 	join := func(table, sql string) {
@@ -209,7 +209,7 @@ func countedColumn(o cohort.CountOperand, start, end string) string {
 
 // rows selects the raw rows of a criterion: those of its concept sets, with the
 // event's dates, before any filter.
-func (b *builder) rows(c cohort.Criterion) string {
+func (b *builder) rows(c cohort.Criterion, counted *cohort.CountOperand) string {
 	d := c.Domain
 	start := "t." + d.Start
 	end := start + " + 1"
@@ -234,7 +234,7 @@ func (b *builder) rows(c cohort.Criterion) string {
 		visit = "t." + d.Visit
 	}
 	columns := fmt.Sprintf("t.%s AS person_id, t.%s AS event_id, %s AS start_date, %s AS end_date, %s AS visit_id", d.Person, d.ID, eventStart, eventEnd, visit)
-	for _, col := range b.needed(c) {
+	for _, col := range needed(c, counted) {
 		columns += ", t." + col
 	}
 	from := b.rel(d.Table) + " t"
@@ -266,9 +266,9 @@ func pick(end bool, ifEnd, ifStart string) string {
 	return ifStart
 }
 
-// needed lists the table's own columns that filters and counts of the
-// criterion use, each once.
-func (b *builder) needed(c cohort.Criterion) []string {
+// needed lists the table's own columns that the criterion's filters and its
+// count use, each once.
+func needed(c cohort.Criterion, counted *cohort.CountOperand) []string {
 	var columns []string
 	seen := map[string]bool{"": true, c.Domain.Person: true}
 	add := func(names ...string) {
@@ -293,8 +293,12 @@ func (b *builder) needed(c cohort.Criterion) []string {
 			add("care_site_id")
 		}
 	}
-	for _, o := range c.Domain.CountColumns {
-		add(o.Column)
+	if counted != nil {
+		switch counted.Column {
+		case "start_date", "end_date", "visit_occurrence_id": // every event has them
+		default:
+			add(counted.Column)
+		}
 	}
 	return columns
 }

@@ -1,0 +1,414 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/cohort"
+	"galien/disclosure"
+	"galien/engine/duckdb"
+	"galien/permit"
+)
+
+func newCohortCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cohort",
+		Short: "Count and run cohort definitions",
+		Long: `Evaluate cohort definitions, written as ATLAS exports them (Circe JSON), on the
+current snapshot and under a permit. A part that cannot be evaluated is refused
+with its path in the JSON, and never ignored.`,
+	}
+	cmd.AddCommand(newCohortCountCommand(), newCohortRunCommand())
+	return cmd
+}
+
+func newCohortCountCommand() *cobra.Command {
+	var q question
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "count HUB --permit P FILE.json",
+		Short: "Count a cohort's persons and periods, with attrition",
+		Long: `Count the persons and periods of a cohort, and what each step leaves. Under a
+permit that lets no rows out, small numbers, and numbers that would give one
+away by subtraction, are withheld.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			d, err := readDefinition(cmd.InOrStdin(), args[1], 1)
+			if err != nil {
+				return err
+			}
+			if err := q.open(args[0]); err != nil {
+				return err
+			}
+			defer q.close()
+			p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
+			if err != nil {
+				return err
+			}
+			bar := newProgress(cmd.ErrOrStderr(), "count", "buckets")
+			defer bar.finish()
+			e, stop, err := q.start(ctx, bar)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
+			if err != nil {
+				return err
+			}
+			steps := clearedSteps(p, s)
+			if err := q.gate.Deliver(ctx, p, nil); err != nil {
+				return err
+			}
+			bar.finish()
+			last := steps[len(steps)-1]
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
+					"persons": last.Persons, "periods": last.Events, "attrition": steps, "snapshot": q.snapshot.ID, "permit": p.PermitID()})
+			}
+			return printSteps(cmd.OutOrStdout(), steps)
+		},
+	}
+	q.flags(cmd)
+	q.engineFlag(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// shownStep is a step of attrition as a permit lets it be shown: numbers, or
+// texts such as "<11".
+type shownStep struct {
+	Step    string `json:"step"`
+	Reason  string `json:"reason"`
+	Events  any    `json:"events"`
+	Persons any    `json:"persons"`
+}
+
+// clearedSteps shows the attrition in full under a permit that lets rows out,
+// and through disclosure control under any other.
+func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
+	var all []shownStep
+	if p.Level() == permit.LevelRows {
+		for _, a := range s.Attrition {
+			all = append(all, shownStep{a.Name, a.Reason, a.Events, a.Persons})
+		}
+		return all
+	}
+	var raw []disclosure.Step
+	for _, a := range s.Attrition {
+		raw = append(raw, disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
+	}
+	for i, c := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
+		all = append(all, shownStep{s.Attrition[i].Name, c.Reason, c.Events, c.Persons})
+	}
+	return all
+}
+
+func printSteps(w io.Writer, steps []shownStep) error {
+	last := steps[len(steps)-1]
+	fmt.Fprintf(w, "%v persons, %v periods\n\n", last.Persons, last.Events)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "step\tevents\tpersons\treason")
+	for _, s := range steps {
+		fmt.Fprintf(t, "%s\t%v\t%v\t%s\n", s.Step, s.Events, s.Persons, s.Reason)
+	}
+	return t.Flush()
+}
+
+func newCohortRunCommand() *cobra.Command {
+	var q question
+	var out string
+	var id int64
+	var sourceIDs, explain bool
+	cmd := &cobra.Command{
+		Use:   "run HUB --permit P FILE.json... --out DIR",
+		Short: "Run cohort definitions and write their periods",
+		Long: `Run definitions and write to DIR, a new or empty folder:
+
+  cohort.csv      cohort_definition_id,subject_id,cohort_start_date,cohort_end_date
+  attrition.csv   what each step leaves, in events and persons, and why
+  inclusion.csv   counts by inclusion rules met, as Circe's inclusion results
+  refused.csv     the definitions that could not be evaluated, and why
+  provenance.json snapshot, definitions, permit and engine
+
+A FILE that is a folder stands for its *.json files. The id of a cohort is the
+first number in its file's name, or --id for a single file. subject_id is the
+lake's person key. Under a permit that lets no rows out, cohort.csv and
+inclusion.csv are not written; counts.csv has the numbers of persons and
+periods, small ones withheld.`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" && !explain {
+				return galien.Errorf(galien.Invalid, "name the folder of the answer with --out")
+			}
+			definitions, refused, err := readDefinitions(cmd.InOrStdin(), args[1:], id)
+			if err != nil {
+				return err
+			}
+			if err := q.open(args[0]); err != nil {
+				return err
+			}
+			defer q.close()
+			if explain {
+				return explainDefinitions(cmd.Context(), &q, definitions, cmd.OutOrStdout())
+			}
+			return runDefinitions(cmd, &q, definitions, refused, out, sourceIDs)
+		},
+	}
+	q.flags(cmd)
+	q.engineFlag(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "folder of the answer, new or empty")
+	cmd.Flags().Int64Var(&id, "id", 0, "cohort_definition_id of a single file")
+	cmd.Flags().BoolVar(&sourceIDs, "source-ids", false, "write the source's own person ids as subject_id (a steward's permit only)")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print the SQL instead of running it")
+	return cmd
+}
+
+// refusal is a definition that was not evaluated.
+type refusal struct {
+	file, reason string
+}
+
+// readDefinitions reads files and folders of definitions. With a single file,
+// its fault is the command's; among several, a faulty one is set aside.
+func readDefinitions(stdin io.Reader, paths []string, id int64) ([]definition, []refusal, error) {
+	var files []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil || !info.IsDir() {
+			files = append(files, p)
+			continue
+		}
+		inside, err := filepath.Glob(filepath.Join(p, "*.json"))
+		if err != nil {
+			return nil, nil, galien.Errorf(galien.Invalid, "list definitions: %w", err)
+		}
+		files = append(files, inside...)
+	}
+	if len(files) == 0 {
+		return nil, nil, galien.Errorf(galien.NotFound, "no definition: the folder holds no .json file")
+	}
+	if id != 0 && len(files) > 1 {
+		return nil, nil, galien.Errorf(galien.Invalid, "--id names one cohort, but %d files are given", len(files))
+	}
+	var all []definition
+	var refused []refusal
+	seen := map[int64]string{}
+	for _, f := range files {
+		d, err := readDefinition(stdin, f, id)
+		if err == nil && seen[d.id] != "" {
+			err = galien.Errorf(galien.Conflict, "%s: cohort %d is also %s; rename one of the files", f, d.id, seen[d.id])
+		}
+		if err != nil {
+			if len(files) == 1 || galien.KindOf(err) == galien.Conflict {
+				return nil, nil, err
+			}
+			refused = append(refused, refusal{filepath.Base(f), err.Error()})
+			continue
+		}
+		seen[d.id] = d.file
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b definition) int { return int(a.id - b.id) })
+	return all, refused, nil
+}
+
+func explainDefinitions(ctx context.Context, q *question, definitions []definition, w io.Writer) error {
+	c, remove, err := q.config()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	e, err := duckdb.New(ctx, q.snapshot, c)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	for _, d := range definitions {
+		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"explain": "true"})
+		if err != nil {
+			return err
+		}
+		text, err := e.Explain(ctx, p, d.def)
+		if err != nil {
+			return err
+		}
+		if err := q.gate.Deliver(ctx, p, nil); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "-- cohort %d (%s), snapshot %s, permit %s\n\n%s\n", d.id, d.file, q.snapshot.ID, p.PermitID(), text)
+	}
+	return nil
+}
+
+func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, refused []refusal, out string, sourceIDs bool) error {
+	ctx := cmd.Context()
+	o, err := newOutput(out)
+	if err != nil {
+		return err
+	}
+	defer o.discard()
+	bar := newProgress(cmd.ErrOrStderr(), "cohorts", "definitions")
+	defer bar.finish()
+	e, stop, err := q.start(ctx, &progress{})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	engine, err := e.Version(ctx)
+	if err != nil {
+		return err
+	}
+	var a answer
+	var prov provenance
+	var allowed []permit.Permitted
+	for i, d := range definitions {
+		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"source_ids": strconv.FormatBool(sourceIDs)})
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			prov = q.provenance(engine, p)
+			if err := a.open(ctx, q, o, p, sourceIDs); err != nil {
+				return err
+			}
+		}
+		s, err := e.Cohort(ctx, p, d.def, func(r cohort.Row) error { return a.row(d.id, r) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.file, err)
+		}
+		a.summary(d.id, p, s)
+		prov.Definitions = append(prov.Definitions, d.provenance(p))
+		allowed = append(allowed, p)
+		bar.set(int64(i+1), int64(len(definitions)))
+	}
+	if err := a.close(); err != nil {
+		return err
+	}
+	if len(definitions) > 0 {
+		if err := o.json("provenance.json", prov); err != nil {
+			return err
+		}
+	}
+	if err := writeRefused(o, refused); err != nil {
+		return err
+	}
+	for _, p := range allowed {
+		if err := q.gate.Deliver(ctx, p, nil); err != nil {
+			return err
+		}
+	}
+	if err := o.deliver(); err != nil {
+		return err
+	}
+	bar.finish()
+	fmt.Fprintf(cmd.ErrOrStderr(), "%d definitions run, %d refused; see %s\n", len(definitions), len(refused), out)
+	if len(refused) > 0 {
+		return galien.Errorf(galien.Invalid, "%d of %d definitions were refused; the reasons are in refused.csv", len(refused), len(refused)+len(definitions))
+	}
+	return nil
+}
+
+func writeRefused(o *output, refused []refusal) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	t, err := o.table("refused.csv", "file", "reason")
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		t.row(r.file, r.reason)
+	}
+	return t.close()
+}
+
+// answer is the files of a run.
+type answer struct {
+	tables                               []*table
+	cohort, counts, attrition, inclusion *table
+	names                                map[galien.PersonID]string // nil: the lake's keys
+}
+
+// open starts the files that the permit's level allows.
+func (a *answer) open(ctx context.Context, q *question, o *output, p permit.Permitted, sourceIDs bool) error {
+	start := func(t **table, name string, header ...string) (err error) {
+		*t, err = o.table(name, header...)
+		a.tables = append(a.tables, *t)
+		return err
+	}
+	if err := start(&a.attrition, "attrition.csv", "cohort_definition_id", "step", "reason", "events", "persons"); err != nil {
+		return err
+	}
+	if p.Level() != permit.LevelRows {
+		return start(&a.counts, "counts.csv", "cohort_definition_id", "persons", "periods")
+	}
+	if err := start(&a.cohort, "cohort.csv", "cohort_definition_id", "subject_id", "cohort_start_date", "cohort_end_date"); err != nil {
+		return err
+	}
+	if err := start(&a.inclusion, "inclusion.csv", "cohort_definition_id", "mode_id", "inclusion_rule_mask", "person_count"); err != nil {
+		return err
+	}
+	if !sourceIDs {
+		return nil
+	}
+	v, err := q.hub.vault()
+	if err != nil {
+		return err
+	}
+	a.names, err = v.SourceIDs(ctx)
+	return err
+}
+
+func (a *answer) row(id int64, r cohort.Row) error {
+	if a.cohort == nil {
+		return nil
+	}
+	subject := strconv.FormatInt(int64(r.Person), 10)
+	if a.names != nil {
+		name, ok := a.names[r.Person]
+		if !ok {
+			return galien.Errorf(galien.Corrupt, "a person of the lake has no source id in the vault; run galien fsck")
+		}
+		subject = name
+	}
+	a.cohort.row(strconv.FormatInt(id, 10), subject, r.Start.String(), r.End.String())
+	return nil
+}
+
+func (a *answer) summary(id int64, p permit.Permitted, s cohort.Summary) {
+	key := strconv.FormatInt(id, 10)
+	steps := clearedSteps(p, s)
+	for _, c := range steps {
+		a.attrition.row(key, c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons))
+	}
+	if a.counts != nil {
+		last := steps[len(steps)-1]
+		a.counts.row(key, fmt.Sprint(last.Persons), fmt.Sprint(last.Events))
+	}
+	if a.inclusion != nil {
+		for _, m := range s.Inclusion {
+			a.inclusion.row(key, strconv.Itoa(m.Mode), strconv.FormatInt(m.Mask, 10), strconv.FormatInt(m.Persons, 10))
+		}
+	}
+}
+
+func (a *answer) close() error {
+	for _, t := range a.tables {
+		if err := t.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

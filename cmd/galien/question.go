@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/cohort"
+	"galien/cohort/circe"
+	"galien/engine/duckdb"
+	"galien/engine/oracle"
+	"galien/lake"
+	"galien/lake/duck"
+	"galien/permit"
+)
+
+// definition is a cohort definition as it was handed over.
+type definition struct {
+	id     int64
+	file   string // base name
+	sha256 string
+	def    *cohort.Definition
+}
+
+var firstNumber = regexp.MustCompile(`[0-9]+`)
+
+// readDefinition reads a definition; its id is the first number of the file's
+// name, unless one is given.
+func readDefinition(stdin io.Reader, path string, id int64) (definition, error) {
+	b, err := readInput(stdin, path)
+	if err != nil {
+		return definition{}, err
+	}
+	def, err := circe.Read(bytes.NewReader(b))
+	if err != nil {
+		return definition{}, fmt.Errorf("%s: %w", path, err)
+	}
+	sum := sha256.Sum256(b)
+	d := definition{id: id, file: filepath.Base(path), sha256: hex.EncodeToString(sum[:]), def: def}
+	if d.id == 0 {
+		if d.id, err = strconv.ParseInt(firstNumber.FindString(d.file), 10, 64); err != nil {
+			return definition{}, galien.Errorf(galien.Invalid, "%s: no number in the file's name to use as cohort_definition_id; give one with --id", path)
+		}
+	}
+	return d, nil
+}
+
+// cohortEngine is what the commands ask of either engine.
+type cohortEngine interface {
+	Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error)
+	Table(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Cell, error)
+	Version(ctx context.Context) (string, error)
+	Close() error
+}
+
+// question is the flags and the open hub that every asking command shares.
+type question struct {
+	permitID, engine, memory string
+	threads                  int
+
+	hub      *hub
+	gate     *permit.Gate
+	snapshot *lake.Snapshot
+}
+
+// flags declares the shared flags.
+func (q *question) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&q.permitID, "permit", "", "the permit under which to ask (required)")
+	cmd.Flags().StringVar(&q.memory, "memory", "2GiB", "most memory for the engine; what does not fit is written to the hub's disk")
+	cmd.Flags().IntVar(&q.threads, "threads", 0, "cores for the engine (0: all)")
+	_ = cmd.MarkFlagRequired("permit")
+}
+
+// engineFlag declares the choice of the engine.
+func (q *question) engineFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&q.engine, "engine", "duckdb", "duckdb (fast) or oracle (plain Go in memory, for small hubs and as a check)")
+}
+
+// open opens the hub and its current snapshot.
+func (q *question) open(dir string) (err error) {
+	if q.hub, err = openHub(dir); err != nil {
+		return err
+	}
+	if q.gate, err = q.hub.gate(); err != nil {
+		return errors.Join(err, q.hub.close())
+	}
+	if q.snapshot, err = q.hub.snapshot(); err != nil {
+		return errors.Join(err, q.hub.close())
+	}
+	return nil
+}
+
+func (q *question) close() { _ = q.hub.close() }
+
+// config bounds the engine. Its temporary files go to a folder of its own,
+// which the caller removes.
+func (q *question) config() (duck.Config, func(), error) {
+	dir, err := os.MkdirTemp(q.hub.dir, "tmp-")
+	if err != nil {
+		return duck.Config{}, nil, fmt.Errorf("make the engine's folder: %w", err)
+	}
+	return duck.Config{Threads: q.threads, MemoryLimit: q.memory, TempDir: dir}, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// start opens the engine that the flags name.
+func (q *question) start(ctx context.Context, bar *progress) (cohortEngine, func(), error) {
+	switch q.engine {
+	case "oracle":
+		return oracle.New(q.snapshot), func() {}, nil
+	case "duckdb":
+		c, remove, err := q.config()
+		if err != nil {
+			return nil, nil, err
+		}
+		e, err := duckdb.New(ctx, q.snapshot, c)
+		if err != nil {
+			remove()
+			return nil, nil, err
+		}
+		e.Progress = bar.set
+		return e, func() { _ = e.Close(); remove() }, nil
+	}
+	return nil, nil, galien.Errorf(galien.Invalid, "unknown engine %q; use duckdb or oracle", q.engine)
+}
+
+// allow asks the gate about one definition.
+func (q *question) allow(ctx context.Context, action permit.Action, d definition, more cohort.Columns, details map[string]string) (permit.Permitted, error) {
+	reads := d.def.Reads()
+	for table, columns := range more {
+		for _, c := range columns {
+			if !slices.Contains(reads[table], c) {
+				reads[table] = append(reads[table], c)
+			}
+		}
+	}
+	all := map[string]string{"cohort_definition_id": strconv.FormatInt(d.id, 10), "definition_sha256": d.sha256}
+	for k, v := range details {
+		all[k] = v
+	}
+	return q.gate.Allow(ctx, q.permitID, permit.Request{
+		Action: action, Snapshot: q.snapshot.ID, Subject: d.def.Hash(), Reads: reads,
+		SourceIDs: details["source_ids"] == "true", Details: all,
+	})
+}
+
+// provenance says where an answer comes from, so that it can be had again.
+type provenance struct {
+	Galien      string                 `json:"galien"`
+	Engine      string                 `json:"engine"`
+	Snapshot    string                 `json:"snapshot"`
+	Vocabulary  string                 `json:"vocabulary,omitempty"`
+	Sources     []string               `json:"sources"`
+	Permit      string                 `json:"permit"`
+	Level       permit.Level           `json:"level"`
+	AskedBy     string                 `json:"asked_by"`
+	AnsweredAt  time.Time              `json:"answered_at"`
+	Definitions []definitionProvenance `json:"definitions"`
+}
+
+type definitionProvenance struct {
+	ID         int64  `json:"cohort_definition_id"`
+	File       string `json:"file"`
+	SHA256     string `json:"file_sha256"`
+	Hash       string `json:"definition_hash"`
+	AuditIndex int64  `json:"audit_index"`
+}
+
+func (q *question) provenance(engine string, p permit.Permitted) provenance {
+	v := provenance{Galien: version(), Engine: engine, Snapshot: q.snapshot.ID, Vocabulary: q.snapshot.Manifest.Vocabulary,
+		Permit: p.PermitID(), Level: p.Level(), AskedBy: q.hub.actor, AnsweredAt: q.hub.now().UTC().Truncate(time.Second)}
+	for _, s := range q.snapshot.Manifest.Sources {
+		v.Sources = append(v.Sources, s.Name)
+	}
+	return v
+}
+
+func (d definition) provenance(p permit.Permitted) definitionProvenance {
+	return definitionProvenance{ID: d.id, File: d.file, SHA256: d.sha256, Hash: d.def.Hash(), AuditIndex: p.AuditIndex()}
+}
+
+// dimensions reads the value of --by.
+func dimensions(by string) ([]cohort.Dimension, error) {
+	var all []cohort.Dimension
+	for _, name := range strings.Split(by, ",") {
+		all = append(all, cohort.Dimension(strings.TrimSpace(name)))
+	}
+	return all, cohort.CheckDimensions(all)
+}
