@@ -26,6 +26,7 @@ var commands = []func() *cobra.Command{
 	newInitCommand,
 	newPermitCommand,
 	newCohortCommand,
+	newTableCommand,
 	newExtractCommand,
 	newAuditCommand,
 }
