@@ -5,7 +5,7 @@
 // exact interval. It computes estimates only from numbers that may be
 // published, so that a rate never says more than its numerator and denominator.
 //
-//	table, err := study.Table([]string{"sex", "year"}, cells)
+//	table, err := study.Table([]cohort.Dimension{cohort.Sex, cohort.Year}, cells)
 //	cleared, decision, err := disclosure.Clear(table, rule)
 //	for _, c := range cleared.Cells() {
 //		if !c.Withheld {
@@ -20,27 +20,15 @@ import (
 	"strings"
 
 	"galien"
+	"galien/cohort"
 	"galien/disclosure"
 )
 
 // DaysPerYear is the length of a person-year in days.
 const DaysPerYear = 365.25
 
-// Cell is what an engine counts for one combination of categories, or of
-// categories and totals.
-type Cell struct {
-	// Keys holds one category for each dimension, or disclosure.Total.
-	Keys []string
-	// Persons counts the distinct persons of the cohort in the cell; Events
-	// their entries, which are not published.
-	Persons, Events int64
-	// Population counts the distinct persons under observation in the cell,
-	// PersonDays the days they were observed.
-	Population, PersonDays int64
-}
-
 // additive names the dimensions in which a person has one category at most.
-var additive = map[string]bool{"sex": true}
+var additive = map[cohort.Dimension]bool{cohort.Sex: true}
 
 // Table makes the table of by, the dimensions in order, from an engine's cells,
 // margins included: it must give every margin, since a person may be counted in
@@ -48,7 +36,7 @@ var additive = map[string]bool{"sex": true}
 // absent counts nobody. A category without any person under observation is left
 // out of the table; numbers in categories are sorted as numbers. Cells that do
 // not agree with each other are Invalid.
-func Table(by []string, cells []Cell) (disclosure.Table, error) {
+func Table(by []cohort.Dimension, cells []cohort.Cell) (disclosure.Table, error) {
 	t := disclosure.Table{HasPopulation: true, HasPersonDays: true}
 	observed := make([]map[string]bool, len(by))
 	for d := range by {
@@ -60,19 +48,19 @@ func Table(by []string, cells []Cell) (disclosure.Table, error) {
 		}
 		if c.Population > 0 || c.Persons > 0 {
 			for d, k := range c.Keys {
-				if k != disclosure.Total {
+				if k != cohort.Total {
 					observed[d][k] = true
 				}
 			}
 		}
 	}
 	for d, name := range by {
-		dim := disclosure.Dimension{Name: name, Additive: additive[name]}
+		dim := disclosure.Dimension{Name: string(name), Additive: additive[name]}
 		for k := range observed[d] {
 			dim.Categories = append(dim.Categories, k)
 		}
 		if len(dim.Categories) == 0 {
-			return disclosure.Table{}, galien.Errorf(galien.NotFound, "table: nobody is under observation, so there is nothing to cut by %q", name)
+			return disclosure.Table{}, galien.Errorf(galien.NotFound, "table: nobody is under observation, so there is nothing to cut by %q", string(name))
 		}
 		slices.SortFunc(dim.Categories, natural)
 		t.Dimensions = append(t.Dimensions, dim)
@@ -80,7 +68,7 @@ func Table(by []string, cells []Cell) (disclosure.Table, error) {
 	for _, c := range cells {
 		kept := true
 		for d, k := range c.Keys {
-			kept = kept && (k == disclosure.Total || observed[d][k])
+			kept = kept && (k == cohort.Total || observed[d][k])
 		}
 		if kept {
 			t.Cells = append(t.Cells, disclosure.Cell{

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"galien"
+	"galien/cohort"
 	"galien/disclosure"
 	"galien/study"
 )
@@ -60,16 +61,16 @@ func TestPersonRate(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	cell := func(persons, population int64, keys ...string) study.Cell {
-		return study.Cell{Keys: keys, Persons: persons, Events: persons * 2, Population: population, PersonDays: population * 365}
+	cell := func(persons, population int64, keys ...string) cohort.Cell {
+		return cohort.Cell{Keys: keys, Persons: persons, Events: persons * 2, Population: population, PersonDays: population * 365}
 	}
-	cells := []study.Cell{
+	cells := []cohort.Cell{
 		cell(20, 200, "female", "5-9"), cell(30, 300, "female", "10-14"), cell(40, 400, "male", "5-9"),
 		cell(50, 500, "male", "10-14"), cell(0, 0, "unknown", "5-9"), cell(0, 0, "unknown", "*"),
 		cell(45, 450, "female", "*"), cell(85, 850, "male", "*"),
 		cell(60, 600, "*", "5-9"), cell(80, 800, "*", "10-14"), cell(130, 1300, "*", "*"),
 	}
-	table, err := study.Table([]string{"sex", "age_group"}, cells)
+	table, err := study.Table([]cohort.Dimension{cohort.Sex, cohort.AgeGroup}, cells)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,15 +87,15 @@ func TestTable(t *testing.T) {
 			t.Errorf("women: %+v", c)
 		}
 	}
-	if _, err := study.Table([]string{"sex"}, cells); galien.KindOf(err) != galien.Invalid || err == nil {
+	if _, err := study.Table([]cohort.Dimension{cohort.Sex}, cells); galien.KindOf(err) != galien.Invalid || err == nil {
 		t.Errorf("wrong number of keys: %v", err)
 	}
-	if _, err := study.Table([]string{"sex"}, nil); galien.KindOf(err) != galien.NotFound {
+	if _, err := study.Table([]cohort.Dimension{cohort.Sex}, nil); galien.KindOf(err) != galien.NotFound {
 		t.Errorf("no cell: %v", err)
 	}
 	// A margin that is missing from a dimension where persons overlap is not
 	// guessed.
-	missing, err := study.Table([]string{"sex", "age_group"}, cells[:5])
+	missing, err := study.Table([]cohort.Dimension{cohort.Sex, cohort.AgeGroup}, cells[:5])
 	if err != nil {
 		t.Fatal(err)
 	}
