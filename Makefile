@@ -4,7 +4,8 @@
 #   make test    every test, in a few minutes
 #   make check   formatting, vet, staticcheck, module hashes, tests
 #   make demo    the whole journey on a small made-up population
-#   make bench   the benchmarks (the large one needs about 15 GB of disk)
+#   make circe   every reference definition against OHDSI Circe's own answers
+#   make bench   the benchmarks, on 1 million persons and 200 million events
 #   make fuzz    bounded fuzzing, and the long comparison of the two engines
 #   make crash   kill -9 at many random instants
 
@@ -12,8 +13,9 @@ GO      ?= go
 PKGS    ?= ./...
 FUZZFOR ?= 30s
 KILLS   ?= 50
+PERSONS ?= 1000000
 
-.PHONY: build test check bench demo fuzz crash clean
+.PHONY: build test check circe bench demo fuzz crash clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -29,8 +31,11 @@ check:
 	$(GO) mod verify
 	$(GO) test -timeout 15m $(PKGS)
 
+circe:
+	GALIEN_CIRCE=all $(GO) test -count 1 -timeout 60m -run Circe -v ./engine/...
+
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKGS)
+	GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKGS)
 
 demo: build
 	./bin/galien demo
