@@ -1,0 +1,14 @@
+// Package examples holds, inside the binary, the files of this folder that the
+// demonstration uses: three cohort definitions in the JSON that ATLAS exports
+// and one permit of each kind. It holds no data and no code.
+//
+//	b, err := examples.Files.ReadFile("cohorts/1-new-nsaid-users.json")
+package examples
+
+import "embed"
+
+// Files is the folder examples as it was when the binary was built: cohorts/*.json
+// and permits/*.yaml.
+//
+//go:embed cohorts/*.json permits/*.yaml
+var Files embed.FS
