@@ -75,7 +75,7 @@ var policy = map[string]rule{
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/sqlplan":    {first: []string{"cohort"}},
 	"engine/duckdb":     {first: []string{"cdm", "cohort", "engine/sqlplan", "lake", "lake/duck", "permit"}, third: []string{duckdbGo}, cgo: true},
-	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "lake", "permit", "refdata"}, clock: true},
+	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "permit", "refdata"}, clock: true},
 
 	// release
 	"study":      {first: []string{"cohort", "disclosure", "permit"}, third: []string{gonum}},
@@ -83,6 +83,7 @@ var policy = map[string]rule{
 	"release":    {first: []string{"disclosure", "permit", "study"}},
 
 	"synth":      {first: []string{"cdm"}},
+	"examples":   {},
 	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, progress, xterm}, cgo: true, clock: true},
 }
 
