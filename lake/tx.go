@@ -54,7 +54,7 @@ func (t *Tx) start() error {
 		return err
 	}
 	t.temp = l.path(tempDir, "tx")
-	if err := os.Mkdir(t.temp, dirMode); err != nil {
+	if err := os.Mkdir(t.temp, 0o700); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	return nil

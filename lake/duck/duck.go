@@ -1,5 +1,5 @@
-// Package duck opens the embedded DuckDB the way Galien always does: in
-// memory, bounded, without a network and with its settings locked.
+// Package duck opens the embedded DuckDB the way Galien always does: bounded,
+// without a network and with its settings locked.
 //
 // It owns those settings, the quoting of SQL, and the rule that no error of
 // the engine carries a value of a row. It refuses extensions, downloads and a
@@ -29,6 +29,9 @@ import (
 
 // Config bounds what an engine may use.
 type Config struct {
+	// File holds the engine's own tables, which it keeps compressed there and
+	// reads as needed; it is made when absent. Empty keeps them in memory.
+	File string
 	// Threads is how many cores a query may use; 0 means all of them.
 	Threads int
 	// MemoryLimit is the most memory that the engine's buffers may take, such
@@ -43,8 +46,8 @@ type Config struct {
 	MaxTemp string
 }
 
-// Open starts an engine with an empty database in memory. It is stopped by
-// closing the database; connections of it share its tables. It fails with
+// Open starts an engine. It is stopped by closing the database; connections of
+// it share its tables. It fails with
 // Invalid for a setting that the engine does not accept.
 func Open(ctx context.Context, c Config) (*sql.DB, error) {
 	if c.Threads < 0 {
@@ -53,7 +56,7 @@ func Open(ctx context.Context, c Config) (*sql.DB, error) {
 	if c.Threads == 0 {
 		c.Threads = runtime.NumCPU()
 	}
-	connector, err := duckdb.NewConnector("", nil)
+	connector, err := duckdb.NewConnector(c.File, nil)
 	if err != nil {
 		return nil, Error("open engine", err)
 	}

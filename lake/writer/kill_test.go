@@ -31,30 +31,42 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	if os.Getenv(childTask) == "small files" {
-		// A file that grows beyond 256 KiB fails as on a full disk.
-		signal.Ignore(syscall.SIGXFSZ)
-		limit := syscall.Rlimit{Cur: 256 << 10, Max: 256 << 10}
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-			panic(err)
-		}
-		err := commitPersons(dir, 300_000)
-		fmt.Println(err)
-		if err == nil {
-			os.Exit(0)
-		}
-		os.Exit(1)
+	switch os.Getenv(childTask) {
+	case "full while staging":
+		fillDisk()
+		fail(commitPersons(dir, 300_000, nil))
+	case "full while committing":
+		fail(commitPersons(dir, 300_000, fillDisk))
 	}
 	for n := 1; ; n++ {
-		if err := commitPersons(dir, 1000*n); err != nil {
+		if err := commitPersons(dir, 1000*n, nil); err != nil {
 			panic(err)
 		}
 		fmt.Println(n)
 	}
 }
 
-// commitPersons commits n persons, each with three conditions.
-func commitPersons(dir string, n int) error {
+// fillDisk makes every file that grows beyond 256 KiB fail, as on a full disk.
+func fillDisk() {
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := syscall.Rlimit{Cur: 256 << 10, Max: 256 << 10}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		panic(err)
+	}
+}
+
+// fail ends the program with 3 after an error, which it prints.
+func fail(err error) {
+	if err == nil {
+		os.Exit(0)
+	}
+	fmt.Println(err)
+	os.Exit(3)
+}
+
+// commitPersons commits n persons, each with three conditions, and calls staged
+// before the commit.
+func commitPersons(dir string, n int, staged func()) error {
 	ctx := context.Background()
 	l, err := lake.Open(dir)
 	if err != nil {
@@ -72,6 +84,9 @@ func commitPersons(dir string, n int) error {
 		err = w.StageQuery(ctx, condition, fmt.Sprintf("SELECT i AS condition_occurrence_id, 1 + i %% %d AS person_id, i %% 10 AS condition_concept_id FROM range(%d) t(i)", n, 3*n))
 	}
 	if err == nil {
+		if staged != nil {
+			staged()
+		}
 		_, _, err = w.Commit(ctx, Meta{Now: time.Unix(int64(n), 0), Note: fmt.Sprint(n)})
 	}
 	return err
@@ -132,7 +147,7 @@ func TestKilledAtAnyInstant(t *testing.T) {
 		t.Log("no commit was reported before a kill: the machine is slow, and the test says little")
 	}
 	// What the last kill left is in nobody's way.
-	if err := commitPersons(l.Dir(), 500); err != nil {
+	if err := commitPersons(l.Dir(), 500, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Fsck(t.Context(), func(p lake.Problem) { t.Errorf("%s: %s", p.Path, p.Text) }); err != nil {
@@ -140,34 +155,41 @@ func TestKilledAtAnyInstant(t *testing.T) {
 	}
 }
 
+// A disk that is full fails the commit with an error that says what was being
+// done, and leaves the lake as it was.
 func TestFullDisk(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := newLake(t)
-	if err := commitPersons(l.Dir(), 100); err != nil {
+	if err := commitPersons(l.Dir(), 100, nil); err != nil {
 		t.Fatal(err)
 	}
 	before, err := l.Current()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childEnv+"="+l.Dir(), childTask+"=small files")
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		t.Fatalf("the writer ended with %v: %s", err, out)
-	}
-	if !strings.Contains(string(out), "write files of person") && !strings.Contains(string(out), "write files of condition_occurrence") {
-		t.Errorf("the error does not say what failed: %s", out)
-	}
-	now, err := l.Current()
-	if err != nil || now.ID != before.ID {
-		t.Errorf("current is %v, %v", now, err)
-	}
-	if _, err := l.Fsck(t.Context(), func(p lake.Problem) { t.Errorf("%s: %s", p.Path, p.Text) }); err != nil {
-		t.Error(err)
+	for task, want := range map[string]string{
+		"full while staging":    "stage person: ",
+		"full while committing": "write files of person: ",
+	} {
+		cmd := exec.Command(exe)
+		cmd.Env = append(os.Environ(), childEnv+"="+l.Dir(), childTask+"="+task)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 {
+			t.Fatalf("%s: the writer ended with %v: %s", task, err, out)
+		}
+		if !strings.HasPrefix(string(out), want) {
+			t.Errorf("%s: the error does not say what failed: %s", task, out)
+		}
+		now, err := l.Current()
+		if err != nil || now.ID != before.ID {
+			t.Errorf("%s: current is %v, %v", task, now, err)
+		}
+		if _, err := l.Fsck(t.Context(), func(p lake.Problem) { t.Errorf("%s: %s: %s", task, p.Path, p.Text) }); err != nil {
+			t.Errorf("%s: %v", task, err)
+		}
 	}
 }

@@ -50,13 +50,16 @@ type Writer struct {
 }
 
 // Open takes the lake's lock, removes what an interrupted commit left, and
-// starts an engine bounded by c. What does not fit into memory goes to the
-// lake's own folder for temporary files unless c names another. It fails with
-// Busy while another writer has the lake.
+// starts an engine bounded by c. The staged rows and what does not fit into
+// memory go to the lake's own folder for temporary files, unless c names other
+// places. It fails with Busy while another writer has the lake.
 func Open(ctx context.Context, l *lake.Lake, c duck.Config) (*Writer, error) {
 	tx, err := l.Begin()
 	if err != nil {
 		return nil, err
+	}
+	if c.File == "" {
+		c.File = filepath.Join(tx.TempDir(), "stage.duckdb")
 	}
 	if c.TempDir == "" {
 		c.TempDir = filepath.Join(tx.TempDir(), "spill")
