@@ -76,7 +76,7 @@ func Create(dir string, rand io.Reader) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create audit log: %w", err)
 	}
-	if err := l.writeCheckpoint(0, 0, empty); err != nil {
+	if _, err := l.writeCheckpoint(0, 0, empty); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -156,8 +156,7 @@ func (l *Log) Append(ctx context.Context, e Entry) (int64, error) {
 	}
 	defer hashes.Close()
 
-	tree := hashTree{hashes}
-	if err := tree.matches(cp); err != nil {
+	if err := (hashTree{hashes}).matches(cp); err != nil {
 		return 0, err
 	}
 	tail, err := settleTail(entries, cp.Bytes)
@@ -165,40 +164,51 @@ func (l *Log) Append(ctx context.Context, e Entry) (int64, error) {
 		return 0, err
 	}
 
-	// The entry first, then what is computed from it, the checkpoint last:
-	// the checkpoint's rename is the moment the entry exists.
-	if _, err := entries.WriteAt(line, cp.Bytes+int64(len(tail))); err != nil {
+	// What a crash left becomes an entry of its own before anything follows it,
+	// so that there is never more than one line after the committed ones.
+	if len(tail) > 0 {
+		if cp, err = l.commit(cp, hashes, tail); err != nil {
+			return 0, err
+		}
+	}
+	// The entry first, then what is computed from it, the checkpoint last.
+	if _, err := entries.WriteAt(line, cp.Bytes); err != nil {
 		return 0, fmt.Errorf("append audit entry: %w", err)
 	}
 	if err := entries.Sync(); err != nil {
 		return 0, fmt.Errorf("append audit entry: %w", err)
 	}
-	n := cp.Entries
-	if len(tail) > 0 {
-		if err := tree.add(n, tail); err != nil {
-			return 0, err
-		}
-		n++
-	}
-	if err := tree.add(n, line); err != nil {
+	if _, err := l.commit(cp, hashes, line); err != nil {
 		return 0, err
+	}
+	return cp.Entries, nil
+}
+
+// commit makes an entry of a line that is on the disk after the committed
+// ones: its hashes, then a checkpoint, whose rename is the moment the entry
+// exists. It returns that checkpoint.
+func (l *Log) commit(cp Checkpoint, hashes *os.File, line []byte) (Checkpoint, error) {
+	tree := hashTree{hashes}
+	if err := tree.add(cp.Entries, line); err != nil {
+		return Checkpoint{}, err
 	}
 	if err := hashes.Sync(); err != nil {
-		return 0, fmt.Errorf("append audit hashes: %w", err)
+		return Checkpoint{}, fmt.Errorf("append audit hashes: %w", err)
 	}
-	root, err := tlog.TreeHash(n+1, tree)
+	root, err := tlog.TreeHash(cp.Entries+1, tree)
 	if err != nil {
-		return 0, fmt.Errorf("append audit hashes: %w", err)
+		return Checkpoint{}, fmt.Errorf("append audit hashes: %w", err)
 	}
-	if err := l.writeCheckpoint(n+1, cp.Bytes+int64(len(tail)+len(line)), root); err != nil {
-		return 0, err
+	next := Checkpoint{Entries: cp.Entries + 1, Bytes: cp.Bytes + int64(len(line)), Root: root.String()}
+	if next.Note, err = l.writeCheckpoint(next.Entries, next.Bytes, root); err != nil {
+		return Checkpoint{}, err
 	}
-	return n, nil
+	return next, nil
 }
 
 // settleTail deals with what a crash left after the committed bytes of the
 // entries file. A whole line is kept: it was written and never acknowledged,
-// and to record too much is safe; it is returned to be hashed. A torn line is
+// and to record too much is safe; it is synced and returned to be committed. A torn line is
 // cut off. More than one line cannot come from a crash, and is Corrupt.
 func settleTail(f *os.File, committed int64) ([]byte, error) {
 	tail, err := readTail(f, committed)
@@ -206,6 +216,9 @@ func settleTail(f *os.File, committed int64) ([]byte, error) {
 		return nil, err
 	}
 	if _, err := decodeEntry(tail); err == nil && tail[len(tail)-1] == '\n' {
+		if err := f.Sync(); err != nil {
+			return nil, fmt.Errorf("recover audit log: %w", err)
+		}
 		return tail, nil
 	}
 	if err := f.Truncate(committed); err != nil {

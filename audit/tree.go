@@ -102,32 +102,32 @@ func openKeys(dir string) (*Log, error) {
 }
 
 // writeCheckpoint signs and publishes a checkpoint: a new file, synced, renamed
-// over the old one, and the folder synced.
-func (l *Log) writeCheckpoint(entries, size int64, root tlog.Hash) error {
+// over the old one, and the folder synced. It returns the signed note.
+func (l *Log) writeCheckpoint(entries, size int64, root tlog.Hash) ([]byte, error) {
 	text := fmt.Sprintf("%s\n%d\n%s\nbytes %d\n", origin, entries, root, size)
 	signed, err := note.Sign(&note.Note{Text: text}, l.signer)
 	if err != nil {
-		return galien.Errorf(galien.Internal, "sign audit checkpoint: %w", err)
+		return nil, galien.Errorf(galien.Internal, "sign audit checkpoint: %w", err)
 	}
 	tmp := filepath.Join(l.dir, checkpointFile+".tmp")
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write audit checkpoint: %w", err)
+		return nil, fmt.Errorf("write audit checkpoint: %w", err)
 	}
 	if err := createFile(tmp, string(signed)); err != nil {
-		return fmt.Errorf("write audit checkpoint: %w", err)
+		return nil, fmt.Errorf("write audit checkpoint: %w", err)
 	}
 	if err := os.Rename(tmp, filepath.Join(l.dir, checkpointFile)); err != nil {
-		return fmt.Errorf("write audit checkpoint: %w", err)
+		return nil, fmt.Errorf("write audit checkpoint: %w", err)
 	}
 	d, err := os.Open(l.dir)
 	if err != nil {
-		return fmt.Errorf("write audit checkpoint: %w", err)
+		return nil, fmt.Errorf("write audit checkpoint: %w", err)
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil {
-		return fmt.Errorf("write audit checkpoint: %w", err)
+		return nil, fmt.Errorf("write audit checkpoint: %w", err)
 	}
-	return nil
+	return signed, nil
 }
 
 // readCheckpoint reads the present checkpoint and checks its signature.
