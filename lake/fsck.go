@@ -201,7 +201,10 @@ func (f *fsck) strays() error {
 	for _, dir := range []string{"", commitsDir, snapshotsDir, filesDir, tempDir} {
 		entries, err := os.ReadDir(f.lake.path(dir))
 		if errors.Is(err, fs.ErrNotExist) {
-			f.damage(dir, "is missing")
+			// What copies a lake may leave out the empty folder.
+			if dir != tempDir {
+				f.damage(dir, "is missing")
+			}
 			continue
 		}
 		if err != nil {

@@ -3,8 +3,10 @@ package lake
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +56,7 @@ func (t *Tx) start() error {
 		return err
 	}
 	t.temp = l.path(tempDir, "tx")
-	if err := os.Mkdir(t.temp, 0o700); err != nil {
+	if err := os.MkdirAll(t.temp, 0o700); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	return nil
@@ -280,6 +282,9 @@ func (l *Lake) used() (map[string]bool, error) {
 
 func removeEntries(dir string, which func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("clean lake: %w", err)
 	}
