@@ -276,10 +276,11 @@ func TestAttack(t *testing.T) {
 	published, rows := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		shape := rapid.SampledFrom(shapes[:4]).Draw(t, "shape")
-		if rapid.IntRange(0, 79).Draw(t, "large") == 0 {
+		large := rapid.IntRange(0, 49).Draw(t, "large") == 0
+		if large {
 			shape = shapes[4]
 		}
-		w := drawWorld(t, shape, rapid.SampledFrom([]int{5, 20, 100, 1000}).Draw(t, "scale"), rapid.Bool().Draw(t, "additive table"))
+		w := drawWorld(t, shape, rapid.SampledFrom([]int{5, 20, 100, 1000}).Draw(t, "scale"), large || rapid.Bool().Draw(t, "additive table"))
 		threshold := rapid.IntRange(2, 15).Draw(t, "threshold")
 		c, d, err := disclosure.Clear(w.table, disclosure.Rule{Threshold: threshold})
 		if err != nil {

@@ -1,9 +1,12 @@
 package disclosure_test
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // program is a linear programme for the attacks of the tests: variables that
-// are not negative, equalities, and two-phase simplex with Bland's rule. It
+// are not negative, equalities, and two-phase simplex. It
 // shares nothing with the package it attacks, which uses no linear programme.
 type program struct {
 	vars  int
@@ -51,21 +54,28 @@ func (p *program) pivot(r, c int) {
 // minimise runs simplex on cost over the first n columns, and says false when
 // there is no least value.
 func (p *program) minimise(cost []float64, n int) bool {
-	for range 20000 {
-		enter := -1
-		for j := 0; j < n && enter < 0; j++ {
-			reduced := cost[j]
-			for i, b := range p.basis {
-				if cost[b] != 0 {
-					reduced -= cost[b] * p.t[i][j]
-				}
-			}
-			if reduced < -tiny {
-				enter = j
+	// The objective as one more row, in terms of what is not in the basis.
+	z := make([]float64, p.width+1)
+	copy(z, cost)
+	for i, b := range p.basis {
+		if k := z[b]; k != 0 {
+			for j, x := range p.t[i] {
+				z[j] -= k * x
 			}
 		}
+	}
+	for k := range 20000 {
+		// The steepest way first; when that may be going in circles, Bland's.
+		enter := slices.IndexFunc(z[:n], func(x float64) bool { return x < -tiny })
 		if enter < 0 {
 			return true
+		}
+		if k < 1000 {
+			for j, x := range z[:n] {
+				if x < z[enter] {
+					enter = j
+				}
+			}
 		}
 		leave := -1
 		best := math.Inf(1)
@@ -81,6 +91,10 @@ func (p *program) minimise(cost []float64, n int) bool {
 			return false
 		}
 		p.pivot(leave, enter)
+		k := z[enter]
+		for j, x := range p.t[leave] {
+			z[j] -= k * x
+		}
 	}
 	panic("simplex does not end")
 }

@@ -1,0 +1,186 @@
+package disclosure
+
+import (
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// numbered makes an additive table with the given sizes and counts.
+func numbered(sizes []int, counts func() int64) Table {
+	var t Table
+	cells := [][]string{nil}
+	for d, n := range sizes {
+		var cats []string
+		var next [][]string
+		for i := range n {
+			cats = append(cats, fmt.Sprintf("%c%02d", 'a'+d, i))
+		}
+		for _, c := range cells {
+			for _, k := range cats {
+				next = append(next, append(slices.Clone(c), k))
+			}
+		}
+		t.Dimensions = append(t.Dimensions, Dimension{Name: fmt.Sprintf("d%d", d), Categories: cats, Additive: true})
+		cells = next
+	}
+	for _, c := range cells {
+		t.Cells = append(t.Cells, Cell{Keys: c, Persons: counts()})
+	}
+	return t
+}
+
+// TestCostAgainstOptimum compares what is lost with the least that could be, by
+// trying every set of rows to withhold on tiny tables.
+func TestCostAgainstOptimum(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var lost, least int64
+	var rows, leastRows, tables, exact int
+	for k := range 100 {
+		sizes := [][]int{{6}, {2, 3}, {3, 3}, {2, 2, 2}, {3, 4}}[k%5]
+		l, err := newLattice(numbered(sizes, func() int64 {
+			if rng.IntN(4) == 0 {
+				return rng.Int64N(11)
+			}
+			return 5 + rng.Int64N(90)
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := chosen(l, 11)
+		if len(p.targets) == 0 {
+			continue
+		}
+		best, bestRows := optimum(l, p.loss())
+		tables++
+		lost += p.loss()
+		rows += len(p.secondary())
+		least += best
+		leastRows += bestRows
+		if best == p.loss() {
+			exact++
+		}
+	}
+	ratio := float64(lost) / float64(least)
+	t.Logf("%d tables: cost %.3f of the optimum, %d rows withheld to protect others where the cheapest choice takes %d; %d tables at the optimum", tables, ratio, rows, leastRows, exact)
+	if tables < 30 || leastRows < tables || ratio > 1.2 {
+		t.Errorf("cost %.3f of the optimum over %d tables, want at most 1.2 over 30", ratio, tables)
+	}
+}
+
+// optimum returns the least cost of a set of secondary rows that protects all
+// primary ones, at most limit, and its size.
+func optimum(l *lattice, limit int64) (int64, int) {
+	p := newPlan(l, 11)
+	var free []int
+	for row, w := range p.withheld {
+		if !w {
+			free = append(free, row)
+		}
+	}
+	type choice struct {
+		set  uint32
+		cost int64
+	}
+	var choices []choice
+	slices.SortFunc(free, func(a, b int) int { return int(p.cost[a] - p.cost[b]) })
+	var grow func(from int, set uint32, cost int64)
+	grow = func(from int, set uint32, cost int64) {
+		choices = append(choices, choice{set, cost})
+		for b := from; b < len(free) && cost+p.cost[free[b]] <= limit; b++ {
+			grow(b+1, set|1<<b, cost+p.cost[free[b]])
+		}
+	}
+	grow(0, 0, 0)
+	slices.SortFunc(choices, func(a, b choice) int { return int(a.cost - b.cost) })
+	for _, c := range choices {
+		for b, row := range free {
+			p.withheld[row] = c.set>>b&1 == 1
+		}
+		if p.audit() {
+			return c.cost, bits.OnesCount32(c.set)
+		}
+	}
+	return limit, 0
+}
+
+// TestAuditRefuses breaks a good plan in each way and expects the audit to
+// notice: it is the last thing between a table and the world.
+func TestAuditRefuses(t *testing.T) {
+	l, err := newLattice(Table{
+		Dimensions: []Dimension{{Name: "sex", Categories: []string{"f", "m"}, Additive: true}, {Name: "age", Categories: []string{"a", "b", "c"}, Additive: true}},
+		Cells: []Cell{
+			{Keys: []string{"f", "a"}, Persons: 5}, {Keys: []string{"f", "b"}, Persons: 60}, {Keys: []string{"f", "c"}, Persons: 70},
+			{Keys: []string{"m", "a"}, Persons: 60}, {Keys: []string{"m", "b"}, Persons: 70}, {Keys: []string{"m", "c"}, Persons: 600},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := chosen(l, 11)
+	if !good.audit() {
+		t.Fatal("a good plan fails the audit")
+	}
+	for row := range l.n {
+		if !good.withheld[row] {
+			continue
+		}
+		good.withheld[row] = false
+		if good.audit() {
+			t.Errorf("the audit passes with %s published", l.label(row))
+		}
+		good.withheld[row] = true
+	}
+	m := good.movers[0]
+	row := func(keys ...string) int {
+		r, err := l.row(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	square := map[int]int64{row("f", "a"): 1, row("f", "b"): -1, row("m", "a"): -1, row("m", "b"): 1}
+	for name, change := range map[string]func(z map[int]int64){
+		"as it should be":   func(map[int]int64) {},
+		"a sum broken":      func(z map[int]int64) { z[row("f", "a")]++ },
+		"a published row":   func(z map[int]int64) { z[row("f", "c")] = 1; z[row("f", "b")]-- },
+		"a negative number": func(z map[int]int64) { clear(z); addTo(z, square, -6) },
+	} {
+		z := map[int]int64{}
+		addTo(z, square, 1)
+		change(z)
+		m.reset()
+		for r, x := range z {
+			m.z[r] = x
+			m.moved = append(m.moved, r)
+		}
+		if got, want := m.possible(), name == "as it should be"; got != want {
+			t.Errorf("%s: possible is %t", name, got)
+		}
+	}
+	m.reset()
+}
+
+// addTo adds k times each value of square to z.
+func addTo(z, square map[int]int64, k int64) {
+	for r, x := range square {
+		z[r] += k * x
+	}
+}
+
+// BenchmarkClear clears tables of the size that people ask for.
+func BenchmarkClear(b *testing.B) {
+	for _, sizes := range [][]int{{8, 8}, {2, 10, 10}, {3, 20, 20}, {100, 20}} {
+		b.Run(fmt.Sprint(sizes), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			t := numbered(sizes, func() int64 { return int64(rng.ExpFloat64() * 60) })
+			for b.Loop() {
+				if _, _, err := Clear(t, Rule{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
