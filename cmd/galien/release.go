@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"galien/permit"
+	"galien/release"
+)
+
+func newReleaseCommand() *cobra.Command {
+	var q question
+	var file, by, out string
+	cmd := &cobra.Command{
+		Use:   "release HUB --permit P --cohort FILE.json --by sex,age_group,year --out DIR",
+		Short: "Write a cohort's table as it may leave the hub",
+		Long: `Count a cohort as galien table does, pass the table through disclosure control
+and write to DIR, a new or empty folder: table.csv, decision.json (how much is
+withheld, and the hash of the table), provenance.json and README.txt.
+
+A cell under the permit's threshold never leaves, nor any that would give one
+away by subtraction from the margins.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			t, err := tabulate(ctx, cmd, &q, args[0], file, by, permit.Release)
+			if err != nil {
+				return err
+			}
+			defer q.close()
+			cleared, _, err := t.clear()
+			if err != nil {
+				return err
+			}
+			// What leaves is decided here; the entry precedes the files.
+			published := 0
+			for _, c := range cleared.Cells() {
+				if !c.Withheld {
+					published++
+				}
+			}
+			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(cleared.Cells())), "published": strconv.Itoa(published)}
+			if err := q.gate.Deliver(ctx, t.permitted, outcome); err != nil {
+				return err
+			}
+			decision, err := release.Write(out, cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
+				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d rows: %d published, %d withheld (threshold %d), to %s\n",
+				decision.Rows, decision.Published, decision.Withheld, decision.Threshold, out)
+			return nil
+		},
+	}
+	q.flags(cmd)
+	q.engineFlag(cmd)
+	tableFlags(cmd, &file, &by)
+	cmd.Flags().StringVar(&out, "out", "", "folder of the release, new or empty (required)")
+	_ = cmd.MarkFlagRequired("out")
+	return cmd
+}
