@@ -184,3 +184,67 @@ func BenchmarkClear(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkClearOverlapping clears a table like that of a real cohort: sex, ten
+// age groups and ten years, where persons are observed in several years.
+func BenchmarkClearOverlapping(b *testing.B) {
+	for _, persons := range []int{5_000, 200_000} {
+		b.Run(fmt.Sprint(persons), func(b *testing.B) {
+			t := overlapping(persons)
+			for b.Loop() {
+				_, d, err := Clear(t, Rule{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(d.Published), "published")
+				b.ReportMetric(float64(d.Primary), "primary")
+				b.ReportMetric(float64(d.Secondary), "secondary")
+			}
+		})
+	}
+}
+
+// overlapping follows persons over the years and counts a tenth of them.
+func overlapping(persons int) Table {
+	rng := rand.New(rand.NewPCG(3, 4))
+	t := numbered([]int{2, 10, 10}, func() int64 { return 0 })
+	t.HasPopulation = true
+	t.Dimensions[1].Additive, t.Dimensions[2].Additive = false, false
+	rows := map[string]*Cell{}
+	for range persons {
+		sex, birth, first := rng.IntN(2), rng.IntN(90), rng.IntN(10)
+		counted := -1
+		if rng.IntN(10) == 0 {
+			counted = first + rng.IntN(10-first)
+		}
+		population, cohort := map[string]bool{}, map[string]bool{}
+		for year := first; year < min(10, first+1+rng.IntN(8)); year++ {
+			age := (birth + year) / 10
+			for mask := range 8 {
+				keys := []string{t.Dimensions[0].Categories[sex], t.Dimensions[1].Categories[age], t.Dimensions[2].Categories[year]}
+				for d := range keys {
+					if mask>>d&1 == 1 {
+						keys[d] = Total
+					}
+				}
+				k := fmt.Sprint(keys)
+				if rows[k] == nil {
+					rows[k] = &Cell{Keys: keys}
+				}
+				if !population[k] {
+					population[k] = true
+					rows[k].Population++
+				}
+				if year == counted && !cohort[k] {
+					cohort[k] = true
+					rows[k].Persons++
+				}
+			}
+		}
+	}
+	t.Cells = nil
+	for _, c := range rows {
+		t.Cells = append(t.Cells, *c)
+	}
+	return t
+}
