@@ -60,7 +60,7 @@ var policy = map[string]rule{
 	"cdm/gen":     {first: []string{"cdm", "refdata"}},
 	"vault":       {third: []string{sqlite}},
 	"source":      {first: []string{"cdm"}},
-	"source/omop": {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "vault"}, third: []string{arrow, xtext}, cgo: true},
+	"source/omop": {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
 	"lake":        {first: []string{"cdm"}, third: []string{arrow}},
 	"lake/duck":   {third: []string{duckdbGo}, cgo: true},
 	"lake/writer": {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},

@@ -24,11 +24,17 @@ import (
 // commands are the subcommands, in the order of the help page.
 var commands = []func() *cobra.Command{
 	newInitCommand,
+	newIngestCommand,
+	newQuarantineCommand,
+	newStatusCommand,
+	newFsckCommand,
 	newPermitCommand,
 	newCohortCommand,
 	newTableCommand,
+	newReleaseCommand,
 	newExtractCommand,
 	newAuditCommand,
+	newDemoCommand,
 }
 
 func main() {

@@ -50,6 +50,13 @@ func (p *progress) set(done, total int64) {
 	_ = p.bar.Set64(done)
 }
 
+// describe changes the words before the bar.
+func (p *progress) describe(what string) {
+	if p.bar != nil {
+		p.bar.Describe(what)
+	}
+}
+
 // finish takes the bar away.
 func (p *progress) finish() {
 	if p.bar != nil {

@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"sort"
 	"sync"
-	"time"
 
 	"galien"
 	"galien/cdm"
@@ -26,7 +26,6 @@ import (
 // that is not whole or holds no table, and with Conflict for one at odds with
 // the hub. A failure commits nothing.
 func Ingest(ctx context.Context, load Load) (Report, error) {
-	began := time.Now()
 	d, err := open(load.Dir)
 	if err != nil {
 		return Report{}, err
@@ -49,17 +48,16 @@ func Ingest(ctx context.Context, load Load) (Report, error) {
 		return Report{}, err
 	}
 	if same {
-		rep := g.standing()
-		rep.Seconds = time.Since(began).Seconds()
-		return rep, nil
+		return g.standing(), nil
 	}
 	rep, err := g.run(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	rep.Seconds = time.Since(began).Seconds()
 	return rep, nil
 }
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // ingest is one load under way.
 type ingest struct {
@@ -83,8 +81,8 @@ type ingest struct {
 
 // checkSource refuses a second source.
 func (g *ingest) checkSource() error {
-	if g.load.Name == "" {
-		return galien.Errorf(galien.Invalid, "ingest: the source has no name")
+	if !plainName.MatchString(g.load.Name) {
+		return galien.Errorf(galien.Invalid, "ingest: the name of a source is 1 to 64 letters, digits, points, underscores and hyphens, the first a letter or digit")
 	}
 	if g.base == nil {
 		return nil

@@ -84,8 +84,7 @@ type Report struct {
 	Ignored []string `json:"ignored_files"`
 	// Waiting counts rows of earlier loads whose person has come with this one:
 	// a replay of the quarantine brings them in.
-	Waiting int64   `json:"rows_waiting_for_replay"`
-	Seconds float64 `json:"seconds"`
+	Waiting int64 `json:"rows_waiting_for_replay"`
 }
 
 // TableReport is what a load did with one table.

@@ -212,7 +212,6 @@ func TestGiBleed(t *testing.T) {
 	if history, _ := h.lake.History(); len(history) != 1 {
 		t.Errorf("%d commits, want 1", len(history))
 	}
-	t.Logf("%d rows in %.2f s", rep.Read, rep.Seconds)
 }
 
 func TestMIMIC(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-	"time"
 
 	"galien"
 	"galien/cdm"
@@ -140,15 +139,13 @@ type ReplayReport struct {
 	Recovered   int64 `json:"rows_recovered"`
 	Quarantined int64 `json:"rows_quarantined"`
 	// Tables counts the rows recovered, by table.
-	Tables  map[string]int64 `json:"tables"`
-	Seconds float64          `json:"seconds"`
+	Tables map[string]int64 `json:"tables"`
 }
 
 // Replay reads the quarantined rows again, against the persons and keys that
 // the hub has now, and commits a snapshot with those that can be kept. Dir of
 // the load is not used.
 func Replay(ctx context.Context, load Load) (ReplayReport, error) {
-	began := time.Now()
 	w, err := writer.Open(ctx, load.Lake, load.Engine)
 	if err != nil {
 		return ReplayReport{}, err
@@ -164,12 +161,7 @@ func Replay(ctx context.Context, load Load) (ReplayReport, error) {
 		}
 	}
 	p := &replay{load: load, w: w, base: base, recovered: map[string]int64{}, stages: map[string]*writer.Stage{}}
-	rep, err := p.run(ctx)
-	if err != nil {
-		return ReplayReport{}, err
-	}
-	rep.Seconds = time.Since(began).Seconds()
-	return rep, nil
+	return p.run(ctx)
 }
 
 // replay is one replay under way.

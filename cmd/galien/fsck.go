@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/lake"
+	"galien/source/omop"
+)
+
+func newFsckCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "fsck HUB",
+		Short: "Verify the lake, the vault, the quarantine and the audit log",
+		Long: `Verify everything that the hub holds: manifests, hashes and row counts of the
+lake, the audit log, the vault and its keys against the lake's persons, and the
+quarantine against the lake and the vault. Every problem is printed; damage ends
+with exit code 7. Leftovers of an interrupted load are notes: the next load
+removes them.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := openHub(args[0])
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			r, err := h.fsck(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				if err := writeJSON(out, r); err != nil {
+					return err
+				}
+			} else {
+				for _, p := range r.Problems {
+					word := "note"
+					if p.Damage {
+						word = "damage"
+					}
+					fmt.Fprintf(out, "%s: %s: %s\n", word, p.Part, p.Text)
+				}
+				if r.OK {
+					fmt.Fprintf(out, "OK: %d lake files, %d person keys, %d rows in quarantine, %d audit entries.\n",
+						r.LakeFiles, r.PersonKeys, r.Quarantined, r.AuditEntries)
+				}
+			}
+			if !r.OK {
+				return galien.Errorf(galien.Corrupt, "fsck: the hub is damaged: %d problems; restore the parts named from a backup", r.damages())
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+// fsckReport is what galien fsck found.
+type fsckReport struct {
+	OK           bool          `json:"ok"`
+	LakeFiles    int           `json:"lake_files"`
+	PersonKeys   int64         `json:"person_keys"`
+	Quarantined  int64         `json:"quarantined"`
+	AuditEntries int64         `json:"audit_entries"`
+	Problems     []fsckProblem `json:"problems"`
+}
+
+// fsckProblem is damage, or a note on what harms nothing.
+type fsckProblem struct {
+	Part   string `json:"part"`
+	Text   string `json:"text"`
+	Damage bool   `json:"damage"`
+}
+
+func (r *fsckReport) damages() (n int) {
+	for _, p := range r.Problems {
+		if p.Damage {
+			n++
+		}
+	}
+	return n
+}
+
+// fsck checks every part, also after damage in another. An error means that
+// the check could not be finished.
+func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
+	r := &fsckReport{Problems: []fsckProblem{}}
+	// damage takes an error that tells of damage, and returns any other.
+	damage := func(part string, err error) error {
+		switch galien.KindOf(err) {
+		case galien.Corrupt, galien.NotFound:
+			r.Problems = append(r.Problems, fsckProblem{part, err.Error(), true})
+			return nil
+		}
+		return err
+	}
+	l, err := h.lake()
+	if err := damage("lake", err); err != nil {
+		return nil, err
+	}
+	if l != nil {
+		before := len(r.Problems)
+		r.LakeFiles, err = l.Fsck(ctx, func(p lake.Problem) {
+			r.Problems = append(r.Problems, fsckProblem{"lake/" + p.Path, p.Text, p.Damage})
+		})
+		if galien.KindOf(err) != galien.Corrupt || len(r.Problems) == before {
+			if err := damage("lake", err); err != nil {
+				return nil, err
+			}
+		}
+	}
+	v, err := h.vault()
+	if err := damage("vault", err); err != nil {
+		return nil, err
+	}
+	if v != nil {
+		r.PersonKeys, err = v.Check(ctx)
+		if err := damage("vault", err); err != nil {
+			return nil, err
+		}
+	}
+	log, err := h.audit()
+	if err := damage("audit", err); err != nil {
+		return nil, err
+	}
+	if log != nil {
+		verified, err := log.Verify(ctx)
+		if err := damage("audit", err); err != nil {
+			return nil, err
+		}
+		r.AuditEntries = verified.Entries
+	}
+	if _, err := h.permits(); err != nil {
+		if err := damage("permits", err); err != nil {
+			return nil, err
+		}
+	}
+	if r.damages() == 0 {
+		// What the parts say of each other is worth asking of sound parts only.
+		err = omop.Check(ctx, l, v, h.path(quarantineDir), func(text string) {
+			r.Problems = append(r.Problems, fsckProblem{"hub", text, true})
+		})
+		if err != nil && galien.KindOf(err) != galien.Corrupt {
+			return nil, err
+		}
+		if snap, err := l.Current(); err == nil {
+			for _, s := range snap.Manifest.Sources {
+				r.Quarantined += s.Quarantined
+			}
+		}
+	}
+	r.OK = r.damages() == 0
+	return r, nil
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/audit"
+	"galien/lake/duck"
+	"galien/source"
+	"galien/source/omop"
+)
+
+// loadMemory bounds the engine that sorts a load; the rest goes to the disk.
+const loadMemory = "2GiB"
+
+func newIngestCommand() *cobra.Command {
+	var name string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ingest HUB omop DIR",
+		Short: "Read a folder of OMOP CDM tables and commit one snapshot",
+		Long: `Read the OMOP CDM tables (5.3 or 5.4, vocabulary tables included) in the folder
+or zip file DIR, and commit one snapshot. A table is a file with its name, in any
+letter case: .csv, .csv.gz or .parquet; the separator may be a comma, a tab, a
+semicolon or a bar. Tables that are in DIR replace those of the hub, the others
+stay.
+
+A row that cannot be kept goes to the quarantine (galien quarantine) with its
+file, line, field and reason. A truncated file, a table twice or a missing key
+column stops the whole load: nothing is committed. The same content a second time
+changes nothing.`,
+		Args: cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[1] != omop.Kind {
+				return galien.Errorf(galien.Invalid, "ingest: %q is no kind of source; this galien reads: omop", args[1])
+			}
+			h, err := openHub(args[0])
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			report, seconds, err := h.ingest(cmd.Context(), args[2], name, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), struct {
+					omop.Report
+					Seconds float64 `json:"seconds"`
+				}{report, seconds})
+			}
+			return printIngest(cmd.OutOrStdout(), args[0], report, seconds)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "omop", "what the hub calls the source")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return cmd
+}
+
+// ingest loads a delivery between two entries of the audit log.
+func (h *hub) ingest(ctx context.Context, dir, name string, stderr io.Writer) (report omop.Report, seconds float64, err error) {
+	load, err := h.load(dir, name)
+	if err != nil {
+		return report, 0, err
+	}
+	load.Progress = showLoad(newProgress(stderr, "reading", "MB"), newProgress(stderr, "writing", "rows"))
+	err = h.audited(ctx, "ingest", func() (string, map[string]string, error) {
+		began := time.Now()
+		report, err = omop.Ingest(ctx, load)
+		load.Progress(omop.Progress{Step: "end"})
+		seconds = time.Since(began).Seconds()
+		return report.Snapshot, map[string]string{
+			"changed":     fmt.Sprint(report.Changed),
+			"rows":        fmt.Sprint(report.Read),
+			"quarantined": fmt.Sprint(report.Quarantined),
+		}, err
+	})
+	return report, seconds, err
+}
+
+// load returns what a load of an OMOP source needs of the hub.
+func (h *hub) load(dir, name string) (omop.Load, error) {
+	l, err := h.lake()
+	if err != nil {
+		return omop.Load{}, err
+	}
+	v, err := h.vault()
+	if err != nil {
+		return omop.Load{}, err
+	}
+	return omop.Load{
+		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Dir: dir, Name: name, Now: h.now(),
+		Engine: duck.Config{MemoryLimit: loadMemory},
+	}, nil
+}
+
+// audited does what changes the hub between an entry that says that it began
+// and one that says how it ended. What cannot be written down is not begun.
+func (h *hub) audited(ctx context.Context, action string, do func() (snapshot string, details map[string]string, err error)) error {
+	log, err := h.audit()
+	if err != nil {
+		return err
+	}
+	entry := audit.Entry{Time: h.now(), Actor: h.actor, Action: action, Outcome: "started"}
+	if _, err := log.Append(ctx, entry); err != nil {
+		return err
+	}
+	snapshot, details, err := do()
+	entry.Time, entry.Outcome, entry.Snapshot, entry.Details = h.now(), "done", snapshot, details
+	if err != nil {
+		entry.Outcome, entry.Snapshot, entry.Details = "failed", "", map[string]string{"kind": galien.KindOf(err).String()}
+	}
+	// An interrupted load is written down too.
+	_, logErr := log.Append(context.WithoutCancel(ctx), entry)
+	if err != nil {
+		return err
+	}
+	return logErr
+}
+
+// showLoad shows the two steps of a load in turn.
+func showLoad(read, write *progress) func(omop.Progress) {
+	return func(p omop.Progress) {
+		switch p.Step {
+		case "read":
+			read.describe(fmt.Sprintf("reading, %d rows,", p.Rows))
+			read.set(p.Done>>20, p.Total>>20)
+		case "write":
+			read.finish()
+			write.set(p.Done, p.Total)
+		case "end":
+			read.finish()
+			write.finish()
+		}
+	}
+}
+
+func printIngest(w io.Writer, hub string, r omop.Report, seconds float64) error {
+	if !r.Changed && len(r.Tables) == 0 {
+		_, err := fmt.Fprintf(w, "Nothing changed: snapshot %s holds this content already (%d persons).\n", r.Snapshot, r.Persons)
+		return err
+	}
+	verb := "Committed snapshot " + r.Snapshot
+	if !r.Changed {
+		verb = "Nothing changed: snapshot " + r.Snapshot + " holds this content already"
+	}
+	fmt.Fprintf(w, "%s: %d persons, %d rows kept of %d, %d in quarantine, %.1f s (%.0f rows/s).\n",
+		verb, r.Persons, r.Kept, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
+	fmt.Fprintf(w, "Source %s, OMOP CDM %s, vocabulary %s.\n\n", r.Source, orNone(r.CDMVersion), orNone(r.Vocabulary))
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "table\trows read\tkept\tin quarantine\t")
+	empty := 0
+	for _, t := range r.Tables {
+		if t.Read == 0 {
+			empty++
+			continue
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t\n", t.Table, t.Read, t.Kept, t.Quarantined)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if empty > 0 {
+		fmt.Fprintf(w, "and %d tables without rows\n", empty)
+	}
+	var reasons []source.Count
+	for _, t := range r.Tables {
+		reasons = append(reasons, t.Reasons...)
+	}
+	if len(reasons) > 0 {
+		fmt.Fprintf(w, "\nIn quarantine (galien quarantine %s lists them):\n", hub)
+		printReasons(w, reasons)
+	}
+	printRemarks(w, hub, r)
+	return nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(not stated)"
+	}
+	return s
+}
+
+// printReasons prints counts, each with what can be done.
+func printReasons(w io.Writer, reasons []source.Count) {
+	for _, c := range reasons {
+		where := c.File
+		if c.Field != "" {
+			where += ", " + c.Field
+		}
+		fmt.Fprintf(w, "  %d rows of %s: %s (%s)\n", c.Rows, where, c.Code, c.Code.Reason())
+	}
+}
+
+// printRemarks prints what was done in silence otherwise.
+func printRemarks(w io.Writer, hub string, r omop.Report) {
+	var remarks []string
+	for _, t := range r.Tables {
+		if t.UnknownPersons > 0 {
+			remarks = append(remarks, fmt.Sprintf("%s speaks of %d persons that PERSON lacks", t.File, t.UnknownPersons))
+		}
+		if t.SharedKeys > 0 {
+			remarks = append(remarks, fmt.Sprintf("%s has %d rows whose key a row of another person has too; they were kept", t.File, t.SharedKeys))
+		}
+		if len(t.UnknownColumns) > 0 {
+			remarks = append(remarks, fmt.Sprintf("%s: columns that the model lacks were ignored: %s", t.File, strings.Join(t.UnknownColumns, ", ")))
+		}
+		for _, c := range slices.Sorted(maps.Keys(t.EmptyRequired)) {
+			remarks = append(remarks, fmt.Sprintf("%s: %s is empty in %d rows although the model requires it; they were kept", t.File, c, t.EmptyRequired[c]))
+		}
+	}
+	if len(r.Ignored) > 0 {
+		remarks = append(remarks, "no table of the model, ignored: "+strings.Join(r.Ignored, ", "))
+	}
+	if r.Waiting > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d rows of earlier loads can be kept now: galien quarantine %s --replay", r.Waiting, hub))
+	}
+	if len(remarks) > 0 {
+		fmt.Fprintln(w, "\nRemarks:")
+	}
+	for _, m := range remarks {
+		fmt.Fprintln(w, "  "+m)
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/lake"
+	"galien/source"
+)
+
+func newStatusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status HUB",
+		Short: "Show what the hub holds",
+		Long: `Show the hub's snapshots, the tables of the current one with their rows and
+sizes, its persons, sources, vocabulary version and quarantine. The JSON form is
+described in docs/formats/status.md.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := openHub(args[0])
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			s, err := h.status()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), s)
+			}
+			return s.print(cmd.OutOrStdout(), args[0])
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+// status is what galien status says.
+type status struct {
+	Hub        string           `json:"hub"`
+	Snapshot   string           `json:"snapshot"`
+	Persons    int64            `json:"persons"`
+	Rows       int64            `json:"rows"`
+	Bytes      int64            `json:"bytes"`
+	Vocabulary string           `json:"vocabulary"`
+	Sources    []sourceStatus   `json:"sources"`
+	Tables     []tableStatus    `json:"tables"`
+	Quarantine quarantineStatus `json:"quarantine"`
+	Snapshots  []snapshotStatus `json:"snapshots"`
+}
+
+type sourceStatus struct {
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`
+	CDMVersion  string `json:"cdm_version"`
+	Quarantined int64  `json:"quarantined"`
+}
+
+type tableStatus struct {
+	Name  string `json:"name"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}
+
+type quarantineStatus struct {
+	Rows   int64          `json:"rows"`
+	Counts []source.Count `json:"counts"`
+}
+
+type snapshotStatus struct {
+	ID     string    `json:"id"`
+	Parent string    `json:"parent"`
+	Time   time.Time `json:"time"`
+	Note   string    `json:"note"`
+}
+
+func (h *hub) status() (status, error) {
+	s := status{Hub: h.dir, Sources: []sourceStatus{}, Tables: []tableStatus{}, Snapshots: []snapshotStatus{},
+		Quarantine: quarantineStatus{Counts: []source.Count{}}}
+	l, err := h.lake()
+	if err != nil {
+		return s, err
+	}
+	history, err := l.History()
+	if err != nil {
+		return s, err
+	}
+	for _, c := range history {
+		s.Snapshots = append(s.Snapshots, snapshotStatus{c.Snapshot, c.Parent, c.Time, c.Note})
+	}
+	snap, err := l.Current()
+	if galien.KindOf(err) == galien.NotFound {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.Snapshot, s.Persons, s.Vocabulary = snap.ID, snap.Manifest.Persons, snap.Manifest.Vocabulary
+	for _, src := range snap.Manifest.Sources {
+		s.Sources = append(s.Sources, sourceStatus{src.Name, src.Kind, src.CDMVersion, src.Quarantined})
+	}
+	for _, t := range snap.Manifest.Tables {
+		ts := tableStatus{Name: t.Name, Rows: t.Rows, Bytes: tableBytes(t)}
+		s.Rows += ts.Rows
+		s.Bytes += ts.Bytes
+		s.Tables = append(s.Tables, ts)
+	}
+	q, err := h.quarantineOf(snap, 1)
+	if err != nil {
+		return s, err
+	}
+	s.Quarantine = quarantineStatus{q.Rows, q.Counts}
+	return s, nil
+}
+
+// tableBytes is the size of all copies of a table.
+func tableBytes(t lake.Table) (n int64) {
+	for _, f := range t.Files {
+		n += f.Bytes
+	}
+	return n
+}
+
+func (s status) print(w io.Writer, hub string) error {
+	if s.Snapshot == "" {
+		_, err := fmt.Fprintf(w, "The hub %s holds no snapshot yet. Next: galien ingest %s omop DIR\n", hub, hub)
+		return err
+	}
+	fmt.Fprintf(w, "Snapshot %s: %d persons, %d rows, %s. Vocabulary %s.\n", s.Snapshot, s.Persons, s.Rows, size(s.Bytes), orNone(s.Vocabulary))
+	for _, src := range s.Sources {
+		fmt.Fprintf(w, "Source %s (%s, CDM %s): %d rows in quarantine.\n", src.Name, src.Kind, orNone(src.CDMVersion), src.Quarantined)
+	}
+	printReasons(w, s.Quarantine.Counts)
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "table\trows\tsize\t")
+	empty := 0
+	for _, t := range s.Tables {
+		if t.Rows == 0 {
+			empty++
+			continue
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%s\t\n", t.Name, t.Rows, size(t.Bytes))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if empty > 0 {
+		fmt.Fprintf(w, "and %d tables without rows\n", empty)
+	}
+	fmt.Fprintln(w, "\nSnapshots, oldest first:")
+	for _, c := range s.Snapshots {
+		fmt.Fprintf(w, "  %s  %s  %s\n", c.ID, c.Time.UTC().Format("2006-01-02 15:04:05Z"), c.Note)
+	}
+	return nil
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}
