@@ -72,6 +72,9 @@ func (q *question) matching(p *person, c *cohort.Criterion) []row {
 		if _, dated := r.date(c.Domain.Start); !dated {
 			continue
 		}
+		if _, placed := q.link(r, "location"); c.Domain.Table == "location_history" && !placed {
+			continue
+		}
 		if c.Codeset != nil {
 			concept, known := q.domainConcept(r, c.Domain)
 			if !known || !q.codesets[*c.Codeset][concept] {
@@ -95,11 +98,8 @@ func (q *question) domainConcept(r row, d *cohort.Domain) (galien.ConceptID, boo
 	if d.Table != "location_history" {
 		return r.concept(d.Concept)
 	}
-	id, known := r.integer("location_id")
-	if !known {
-		return 0, false
-	}
-	return q.data.linked["location"][id].concept(d.Concept)
+	location, _ := q.link(r, "location")
+	return location.concept(d.Concept)
 }
 
 // earliest returns the row with the earliest start, the lowest key among those
@@ -189,13 +189,15 @@ func userPeriod(e *event, c *cohort.Criterion) bool {
 }
 
 // nested keeps the events for which the group holds with the event as index, in
-// an observation period that contains its start.
+// an observation period that contains its start; where such periods overlap, in
+// any of them.
 func (q *question) nested(p *person, events []event, g cohort.Group) []event {
 	var kept []event
 	for _, e := range events {
 		for _, period := range p.periods {
 			if period.Contains(e.start) && q.holds(indexEvent{e, period}, g) {
 				kept = append(kept, e)
+				break
 			}
 		}
 	}

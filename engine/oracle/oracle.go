@@ -32,11 +32,17 @@ import (
 // Engine answers definitions over one snapshot. It is safe for several
 // goroutines, each question reading what it needs on its own.
 type Engine struct {
-	snapshot *lake.Snapshot
+	id       string
+	snapshot *lake.Snapshot // nil for an engine over data in memory
+	data     *Data
 }
 
 // New returns an engine over a snapshot.
-func New(s *lake.Snapshot) *Engine { return &Engine{s} }
+func New(s *lake.Snapshot) *Engine { return &Engine{id: s.ID, snapshot: s} }
+
+// Over returns an engine over data in memory, which stands for the snapshot of
+// that id.
+func Over(id string, d *Data) *Engine { return &Engine{id: id, data: d} }
 
 // Close does nothing: the engine holds nothing between questions.
 func (e *Engine) Close() error { return nil }
@@ -73,7 +79,7 @@ func (e *Engine) question(ctx context.Context, p permit.Permitted, def *cohort.D
 	if err := p.Check(actions...); err != nil {
 		return nil, err
 	}
-	if p.Snapshot() != e.snapshot.ID {
+	if p.Snapshot() != e.id {
 		return nil, galien.Errorf(galien.Denied, "not permitted: permission was given for another snapshot")
 	}
 	if err := def.Validate(); err != nil {
@@ -86,6 +92,9 @@ func (e *Engine) question(ctx context.Context, p permit.Permitted, def *cohort.D
 	}
 	if err := granted(scope, needed); err != nil {
 		return nil, err
+	}
+	if e.snapshot == nil {
+		return prepare(e.data.within(scope), def)
 	}
 	vocabulary := len(def.ConceptSets) > 0 || len(scope.Deny) > 0 || len(scope.Allow) > 0
 	data, err := Load(ctx, e.snapshot, needed, vocabulary)
