@@ -242,7 +242,7 @@ func (b *builder) entryQuery() string {
 	// number will do.
 	ordinal := "row_number() OVER ()"
 	if b.uses.order {
-		ordinal = fmt.Sprintf("row_number() OVER (PARTITION BY E.person_id ORDER BY E.sort_date%s, E.event_id, E.start_date, E.end_date)", direction(b.def.EntryLimit))
+		ordinal = fmt.Sprintf("row_number() OVER (PARTITION BY E.person_id ORDER BY E.sort_date%s, E.event_id, E.start_date, E.end_date, OP.op_start, OP.op_end)", direction(b.def.EntryLimit))
 	}
 	keep := func(used bool, column, absent string) string {
 		if used {
