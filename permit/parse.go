@@ -372,7 +372,7 @@ func (t *Terms) readOutput(v value) error {
 // nearest suggests the known name closest to a mistaken one, as the end of a
 // sentence, or nothing when none is close.
 func nearest(name string, known []string) string {
-	best, distance := "", len(name)/3+1
+	best, distance := "", len(name)/3+2
 	for _, k := range known {
 		if d := editDistance(name, k); d < distance {
 			best, distance = k, d
