@@ -12,6 +12,7 @@
 GO      ?= go
 PKGS    ?= ./...
 FUZZFOR ?= 30s
+CASES   ?= 3000
 KILLS   ?= 50
 PERSONS ?= 1000000
 
@@ -48,10 +49,10 @@ fuzz:
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZFOR) $$pkg; \
 		done; \
 	done
-	GALIEN_LONG=1 $(GO) test -count 1 -timeout 60m -run 'Differential' -v ./engine/...
+	GALIEN_SEED=$${GALIEN_SEED:-$$(date +%s)} GALIEN_CASES=$(CASES) $(GO) test -count 1 -timeout 60m -run '^TestDifferential$$' -v ./engine/duckdb
 
 crash:
-	GALIEN_CRASH=$(KILLS) $(GO) test -count 1 -timeout 60m -run 'Kill|Crash' -v ./audit ./lake/... ./cmd/galien
+	GALIEN_CRASH=$(KILLS) $(GO) test -count 1 -timeout 60m -run 'Kill|Crash' $(PKGS)
 
 clean:
 	rm -rf bin demo fuzz-out

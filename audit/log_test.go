@@ -315,6 +315,69 @@ func TestRolledBackCheckpoint(t *testing.T) {
 	}
 }
 
+// TestExtends keeps every checkpoint of a log and asks whether later logs grew
+// from it, and whether others did, signed by the same key.
+func TestExtends(t *testing.T) {
+	ctx := context.Background()
+	l, dir := newLog(t, 0)
+	var kept [][]byte
+	for i := range 9 {
+		kept = append(kept, read(t, dir, checkpointFile))
+		appendSample(t, l, i)
+		for n, note := range kept {
+			if got, err := l.Extends(ctx, note); err != nil || got != int64(n) {
+				t.Fatalf("%d entries from %d: %d, %v", i+1, n, got, err)
+			}
+		}
+	}
+
+	// The owner of the key writes the log again, with another fourth entry.
+	_, forged := newLog(t, 0)
+	for _, name := range []string{keyFile, publicKeyFile} {
+		write(t, forged, name, read(t, dir, name))
+	}
+	write(t, forged, checkpointFile, kept[0])
+	f, err := Open(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 9 {
+		e := sample(i)
+		if i == 3 {
+			e.Actor = "jean"
+		}
+		if _, err := f.Append(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.Verify(ctx); err != nil {
+		t.Fatalf("the forged log does not even verify by itself: %v", err)
+	}
+	for n, note := range kept {
+		if _, err := f.Extends(ctx, note); (n <= 3) != (err == nil) || n > 3 && galien.KindOf(err) != galien.Corrupt {
+			t.Errorf("forged log from checkpoint %d: %v", n, err)
+		}
+	}
+
+	// An older copy of the whole folder is put back.
+	short, _ := newLog(t, 2)
+	other, _ := newLog(t, 3)
+	head, err := other.Head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := short.Extends(ctx, head.Note); galien.KindOf(err) != galien.Corrupt {
+		t.Errorf("a checkpoint of another key: %v", err)
+	}
+	for _, name := range []string{entriesFile, hashesFile} {
+		write(t, forged, name, nil)
+	}
+	write(t, forged, checkpointFile, kept[0])
+	if _, err := f.Extends(ctx, kept[5]); galien.KindOf(err) != galien.Corrupt || !strings.Contains(err.Error(), "had 5 at") {
+		t.Errorf("an emptied log: %v", err)
+	}
+}
+
 func TestDamagedLogTakesNoEntries(t *testing.T) {
 	l, dir := newLog(t, 4)
 	whole := read(t, dir, hashesFile)

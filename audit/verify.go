@@ -74,6 +74,35 @@ func (l *Log) Verify(ctx context.Context) (Report, error) {
 	return Report{Entries: v.cp.Entries, Root: v.cp.Root, Key: l.key, Tail: int64(len(v.tail))}, nil
 }
 
+// Extends proves that the log grew from an earlier checkpoint, a copy of the
+// checkpoint file that was kept elsewhere: that what the checkpoint covered is
+// still there, unchanged and in its place. It reads a number of hashes that
+// grows with the logarithm of the log, and relies on Verify for the rest. It
+// returns the number of entries that the checkpoint covered. It fails with
+// Corrupt when the log did not grow from it.
+func (l *Log) Extends(ctx context.Context, earlier []byte) (entries int64, err error) {
+	was, err := l.parseCheckpoint(earlier)
+	if err != nil {
+		return 0, fmt.Errorf("earlier checkpoint: %w", err)
+	}
+	v, err := l.view(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer v.close()
+	if was.Entries > v.cp.Entries {
+		return 0, galien.Errorf(galien.Corrupt, "audit log: it has %d entries and had %d at the earlier checkpoint: entries were removed, or an older log was put back", v.cp.Entries, was.Entries)
+	}
+	root, err := tlog.TreeHash(was.Entries, hashTree{v.hashes})
+	if err != nil {
+		return 0, err
+	}
+	if root.String() != was.Root {
+		return 0, galien.Errorf(galien.Corrupt, "audit log: its first %d entries are not those of the earlier checkpoint", was.Entries)
+	}
+	return was.Entries, nil
+}
+
 func entryError(i int64) error {
 	return galien.Errorf(galien.Corrupt, "audit log: entry %d (line %d of %s) is not what was written, or an entry before it was removed or moved", i, i+1, entriesFile)
 }

@@ -113,7 +113,8 @@ func dash(s string) string {
 }
 
 func newAuditVerifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var since string
+	cmd := &cobra.Command{
 		Use:   "verify HUB",
 		Short: "Check the whole log against its signed checkpoint",
 		Long: `Recompute the log's Merkle tree from its entries and compare it with every
@@ -121,8 +122,10 @@ stored hash and with the signed checkpoint. Any damage is named, and the exit
 code is 7.
 
 The log is signed by the hub's own key: whoever can read HUB/audit/key can write
-another log. Keep the printed line somewhere else, and compare: a log that grew
-from it has at least as many entries and the same key.`,
+another log. Keep a copy of HUB/audit/checkpoint somewhere else from time to
+time: --since proves that the log grew from it.`,
+		Example: `  cp hub/audit/checkpoint /elsewhere/2026-03-01
+  galien audit verify hub --since /elsewhere/2026-03-01`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
@@ -138,13 +141,27 @@ from it has at least as many entries and the same key.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The audit log is whole: %d entries, root %s, key %s\n", r.Entries, r.Root, r.Key)
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "The audit log is whole: %d entries, root %s, key %s\n", r.Entries, r.Root, r.Key)
 			if r.Tail > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "%d bytes of an entry that was never acknowledged follow; the next entry settles them.\n", r.Tail)
+				fmt.Fprintf(out, "%d bytes of an entry that was never acknowledged follow; the next entry settles them.\n", r.Tail)
+			}
+			if since != "" {
+				earlier, err := readInput(cmd.InOrStdin(), since)
+				if err != nil {
+					return err
+				}
+				n, err := log.Extends(cmd.Context(), earlier)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(out, "It grew from the earlier checkpoint: the first %d entries are unchanged.\n", n)
 			}
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&since, "since", "", "prove that the log grew from the checkpoint in `FILE`, a kept copy")
+	return cmd
 }
 
 // writeLine prints a value as one line of JSON.

@@ -256,6 +256,23 @@ func TestPermitLife(t *testing.T) {
 		t.Errorf("verify: %s", out)
 	}
 
+	kept := filepath.Join(t.TempDir(), "kept")
+	checkpoint, err := os.ReadFile(filepath.Join(hub, auditDir, "checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(kept, checkpoint, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "permit", "grant", hub, examplePermit("steward"))
+	if out := mustRun(t, "audit", "verify", hub, "--since", kept); !strings.Contains(out, "first 6 entries are unchanged") {
+		t.Errorf("verify --since: %s", out)
+	}
+	other := newTestHub(t)
+	if code, _, _ := galienRun(t, "", "audit", "verify", other, "--since", kept); code != 7 {
+		t.Errorf("another hub grew from this one's checkpoint: exit %d", code)
+	}
+
 	path := filepath.Join(hub, auditDir, "entries.ndjson")
 	entries, err := os.ReadFile(path)
 	if err != nil {
