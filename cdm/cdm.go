@@ -139,6 +139,27 @@ func (t Table) PrimaryKey() string {
 // whose References is "concept".
 func (t Table) ConceptColumn() string { return events[t.Name].concept }
 
+// MeaningColumn returns the column of the concept that a row is about: the
+// ConceptColumn, and for a death its cause.
+func (t Table) MeaningColumn() string {
+	if t.Name == "death" {
+		return "cause_concept_id"
+	}
+	return t.ConceptColumn()
+}
+
+// ConceptColumns returns every column that refers to a concept: what the row is
+// about, and its type, value, unit, route and so on.
+func (t Table) ConceptColumns() []string {
+	var all []string
+	for _, c := range t.Columns {
+		if c.References == "concept" {
+			all = append(all, c.Name)
+		}
+	}
+	return all
+}
+
 // SourceConceptColumn returns the column that says what happened in the
 // source's own coding, such as condition_source_concept_id, and "" when there
 // is none.

@@ -84,6 +84,9 @@ type run struct {
 // start opens a connection, resolves the permit's concepts and the
 // definition's concept sets.
 func (e *Engine) start(ctx context.Context, p permit.Permitted, def *cohort.Definition) (*run, error) {
+	if _, ok := e.snapshot.Table("concept"); !ok && len(def.ConceptSets) > 0 {
+		return nil, galien.Errorf(galien.NotFound, "the lake has no vocabulary, which concept sets need: ingest the CONCEPT and CONCEPT_ANCESTOR tables")
+	}
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open connection: %w", err)

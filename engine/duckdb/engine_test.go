@@ -155,7 +155,7 @@ func small() enginetest.Tables {
 	}
 	drug := func(id, person, concept int64, start string) map[string]any {
 		return map[string]any{"drug_exposure_id": id, "person_id": person, "drug_concept_id": concept, "drug_exposure_start_date": d(start),
-			"drug_exposure_end_date": d(start), "drug_type_concept_id": int64(0), "visit_occurrence_id": 1000 + id}
+			"drug_exposure_end_date": d(start), "drug_type_concept_id": map[int64]int64{1: 38000177}[id], "visit_occurrence_id": 1000 + id}
 	}
 	concept := func(id int64) map[string]any { return map[string]any{"concept_id": id, "concept_name": "c"} }
 	return enginetest.Tables{
@@ -189,6 +189,7 @@ func TestScope(t *testing.T) {
 		{"window", steward + "window: {start: 2020-08-01, end: 2021-06-30}\n", "1 2021-03-06 2021-03-06; 2 2020-08-09 2020-08-09"},
 		{"denied concept", steward + "concepts: {deny: [{concept: 11}]}\n", "1 2020-03-05 2020-03-05; 3 2021-12-30 2021-12-30"},
 		{"denied with descendants", steward + "concepts: {deny: [{concept: 10, descendants: true}]}\n", ""},
+		{"denied in any column", steward + "concepts: {deny: [{concept: 38000177}]}\n", "1 2021-03-06 2021-03-06; 2 2020-08-09 2020-08-09; 3 2021-12-30 2021-12-30"},
 		{"allowed concept", steward + "concepts: {allow: [{concept: 11}]}\n", "1 2021-03-06 2021-03-06; 2 2020-08-09 2020-08-09"},
 	} {
 		if got := rowsOf(t, e, allow(t, c.terms, permit.RunCohort, snap, def), def); got != c.want {

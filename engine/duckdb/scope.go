@@ -107,14 +107,12 @@ func (s scope) seen(stored sqlplan.Relation, bucket int) sqlplan.Relation {
  WHERE observation_period_start_date <= %[3]s AND observation_period_end_date >= %[2]s)`, from, day(s.window.Start), day(s.window.End))
 		}
 		where := s.inWindow(t)
-		if c := t.ConceptColumn(); c != "" && s.deny {
-			for _, column := range []string{c, t.SourceConceptColumn()} {
-				if column != "" {
-					where += fmt.Sprintf(" AND (%[1]s IS NULL OR %[1]s NOT IN (SELECT concept_id FROM %[2]s))", column, denied)
-				}
+		if s.deny {
+			for _, column := range t.ConceptColumns() {
+				where += fmt.Sprintf(" AND (%[1]s IS NULL OR %[1]s NOT IN (SELECT concept_id FROM %[2]s))", column, denied)
 			}
 		}
-		if c := t.ConceptColumn(); c != "" && s.allow {
+		if c := t.MeaningColumn(); c != "" && s.allow {
 			where += fmt.Sprintf(" AND %s IN (SELECT concept_id FROM %s)", c, allowed)
 		}
 		if where == "" {

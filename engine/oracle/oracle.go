@@ -152,10 +152,9 @@ func Load(ctx context.Context, s *lake.Snapshot, needed cohort.Columns, vocabula
 			return nil, galien.Errorf(galien.Internal, "the model has no table %q", name)
 		}
 		columns = slices.Clone(columns)
-		for _, c := range []string{table.DateColumn(), table.ConceptColumn(), table.SourceConceptColumn()} {
-			if c != "" {
-				columns = append(columns, c)
-			}
+		columns = append(columns, table.ConceptColumns()...)
+		if c := table.DateColumn(); c != "" {
+			columns = append(columns, c)
 		}
 		slices.Sort(columns)
 		columns = slices.Compact(columns)

@@ -44,15 +44,20 @@ func (d *Data) within(s permit.Scope) *Data {
 	return assemble(visible)
 }
 
-// hidden reports whether a row's concept is denied, or is not among those
-// allowed.
+// hidden reports whether a row names a denied concept in any column, or is
+// about none of those allowed.
 func hidden(r row, t cdm.Table, deny, allow conceptSet) bool {
-	concept, known := r.concept(t.ConceptColumn())
-	source, knownSource := r.concept(t.SourceConceptColumn())
-	if known && deny[concept] || knownSource && deny[source] {
-		return true
+	for _, column := range t.ConceptColumns() {
+		if concept, known := r.concept(column); known && deny[concept] {
+			return true
+		}
 	}
-	return len(allow) > 0 && t.ConceptColumn() != "" && !(known && allow[concept])
+	about := t.MeaningColumn()
+	if len(allow) == 0 || about == "" {
+		return false
+	}
+	concept, known := r.concept(about)
+	return !(known && allow[concept])
 }
 
 // cutPeriod cuts an observation period to a window; false when nothing of it

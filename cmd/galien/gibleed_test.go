@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"galien/refdata"
+)
+
+// galien runs a command line in this process and returns what it printed.
+func galienCommand(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+// mustGalien is galienCommand for a command that has to succeed.
+func mustGalien(t *testing.T, args ...string) string {
+	t.Helper()
+	out, errs, code := galienCommand(t, args...)
+	if code != 0 {
+		t.Fatalf("galien %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
+
+// grant grants one of the example permits and returns its id.
+func grant(t *testing.T, hub, name string) string {
+	t.Helper()
+	return strings.TrimSpace(mustGalien(t, "permit", "grant", hub, filepath.Join("..", "..", "examples", "permits", name+".yaml")))
+}
+
+// everyEvent writes a definition of every row of a domain with one concept.
+func everyEvent(t *testing.T, name, domain string, concept int) string {
+	t.Helper()
+	text := fmt.Sprintf(`{"ConceptSets":[{"id":0,"expression":{"items":[{"concept":{"CONCEPT_ID":%d},"includeDescendants":true}]}}],
+"PrimaryCriteria":{"CriteriaList":[{"%s":{"CodesetId":0}}],"ObservationWindow":{"PriorDays":0,"PostDays":0},"PrimaryCriteriaLimit":{"Type":"All"}},
+"ExpressionLimit":{"Type":"First"},"CollapseSettings":{"CollapseType":"ERA","EraPad":0}}`, concept, domain)
+	path := filepath.Join(t.TempDir(), name+".json")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// gibleedHub ingests the GiBleed reference data.
+func gibleedHub(t *testing.T) string {
+	t.Helper()
+	source := refdata.Dir(t, "omop-gibleed")
+	hub := filepath.Join(t.TempDir(), "hub")
+	mustGalien(t, "init", hub)
+	mustGalien(t, "ingest", hub, "omop", source)
+	return hub
+}
+
+// The counts are published with the data: 1,844 persons took celecoxib, 1,800
+// of them while under observation, which is what a cohort counts.
+func TestGibleedCounts(t *testing.T) {
+	hub := gibleedHub(t)
+	steward, aggregates := grant(t, hub, "steward"), grant(t, hub, "aggregates")
+	for _, c := range []struct {
+		name, domain string
+		concept      int
+		persons      float64
+	}{
+		{"1 celecoxib", "DrugExposure", 1118084, 1800},
+		{"2 diclofenac", "DrugExposure", 1124300, 830},
+		{"3 bleeding", "ConditionOccurrence", 192671, 479},
+	} {
+		file := everyEvent(t, c.name, c.domain, c.concept)
+		for _, permit := range []string{steward, aggregates} {
+			for _, engine := range []string{"duckdb", "oracle"} {
+				var got struct{ Persons float64 }
+				out := mustGalien(t, "cohort", "count", hub, "--permit", permit, "--engine", engine, "--json", file)
+				if err := json.Unmarshal([]byte(out), &got); err != nil || got.Persons != c.persons {
+					t.Errorf("%s, %s, %s: %v persons, want %v (%v)", c.name, permit, engine, got.Persons, c.persons, err)
+				}
+			}
+		}
+	}
+}
+
+func readCSV(t *testing.T, path string) [][]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// Who sees what of one cohort: rows under a steward's permit, numbers alone
+// under one of aggregates, and ids that no two permits share in extracts.
+func TestWhoSeesWhat(t *testing.T) {
+	hub := gibleedHub(t)
+	steward, researcher, aggregates := grant(t, hub, "steward"), grant(t, hub, "researcher"), grant(t, hub, "aggregates")
+	file := everyEvent(t, "7 bleeding", "ConditionOccurrence", 192671)
+	out := func() string { return filepath.Join(t.TempDir(), "out") }
+
+	keys, sources := out(), out()
+	mustGalien(t, "cohort", "run", hub, "--permit", steward, "--out", keys, file)
+	mustGalien(t, "cohort", "run", hub, "--permit", steward, "--source-ids", "--out", sources, file)
+	byKey, bySource := readCSV(t, filepath.Join(keys, "cohort.csv")), readCSV(t, filepath.Join(sources, "cohort.csv"))
+	if len(byKey) != 480 || len(bySource) != 480 || byKey[1][0] != "7" {
+		t.Errorf("%d and %d lines, want a header and 479 of cohort 7", len(byKey), len(bySource))
+	}
+	persons := map[string]bool{}
+	for _, r := range readCSV(t, gunzip(t, filepath.Join(refdata.Dir(t, "omop-gibleed"), "PERSON.csv.gz")))[1:] {
+		persons[r[0]] = true
+	}
+	for i := range bySource[1:] {
+		if !persons[bySource[i+1][1]] {
+			t.Fatalf("a subject_id under --source-ids is no person_id of the source")
+		}
+	}
+
+	// Another permit gets no source ids, and one of aggregates no rows at all.
+	if _, _, code := galienCommand(t, "cohort", "run", hub, "--permit", researcher, "--source-ids", "--out", out(), file); code != 4 {
+		t.Errorf("--source-ids under the researcher's permit: exit %d, want 4", code)
+	}
+	counts := out()
+	mustGalien(t, "cohort", "run", hub, "--permit", aggregates, "--out", counts, file)
+	if _, err := os.Stat(filepath.Join(counts, "cohort.csv")); err == nil {
+		t.Error("cohort.csv under a permit of aggregates")
+	}
+	if got := readCSV(t, filepath.Join(counts, "counts.csv")); len(got) != 2 || got[1][1] != "479" {
+		t.Errorf("counts.csv: %v", got)
+	}
+	if _, _, code := galienCommand(t, "extract", hub, "--permit", aggregates, "--cohort", file, "--out", out()); code != 4 {
+		t.Errorf("extract under a permit of aggregates: exit %d, want 4", code)
+	}
+
+	// Two permits, the same persons, no id in common but by chance.
+	mine, theirs := out(), out()
+	mustGalien(t, "extract", hub, "--permit", researcher, "--cohort", file, "--format", "csv", "--out", mine)
+	mustGalien(t, "extract", hub, "--permit", steward, "--cohort", file, "--format", "csv", "--out", theirs)
+	seen := map[string]bool{}
+	for _, r := range readCSV(t, filepath.Join(mine, "person.csv"))[1:] {
+		seen[r[0]] = true
+	}
+	if len(seen) != 479 {
+		t.Errorf("%d persons extracted, want 479", len(seen))
+	}
+	for _, r := range readCSV(t, filepath.Join(theirs, "person.csv"))[1:] {
+		if seen[r[0]] {
+			t.Error("a person has the same id under two permits")
+		}
+	}
+	// The permit grants months and no procedure.
+	for _, r := range readCSV(t, filepath.Join(mine, "condition_occurrence.csv"))[1:] {
+		if !strings.HasSuffix(r[3], "-01") {
+			t.Fatalf("a condition starts on another day than the first of a month")
+		}
+	}
+	if _, err := os.Stat(filepath.Join(mine, "procedure_occurrence.csv")); err == nil {
+		t.Error("a table that the permit does not grant was extracted")
+	}
+}
+
+// A definition that asks for more than the permit grants is refused by name,
+// and nothing is written.
+func TestTooNarrowPermit(t *testing.T) {
+	hub := gibleedHub(t)
+	researcher := grant(t, hub, "researcher")
+	file := everyEvent(t, "8 procedures", "ProcedureOccurrence", 4107731)
+	dir := filepath.Join(t.TempDir(), "out")
+	_, errs, code := galienCommand(t, "cohort", "run", hub, "--permit", researcher, "--out", dir, file)
+	if code != 4 || !strings.Contains(errs, "procedure_occurrence") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("an answer was written")
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), ".galien-partial-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if out := mustGalien(t, "audit", "show", hub, "--json"); !strings.Contains(out, "denied") {
+		t.Error("the refusal is not in the log")
+	}
+}
+
+// gunzip unpacks a file into the test's folder.
+func gunzip(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(path), ".gz")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, z); err != nil {
+		t.Fatal(err)
+	}
+	return out.Name()
+}
