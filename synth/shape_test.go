@@ -11,7 +11,7 @@ import (
 // The age pyramid adds up to the persons born before the start, and its shares
 // follow the table within five standard errors.
 func TestPyramid(t *testing.T) {
-	m, truth := population(t, Config{Persons: 10000, Seed: 2})
+	m, truth := population(t, Config{Persons: 6000, Seed: 2})
 	d := read(t, m)
 	var before, women int
 	bands := map[int]AgeBand{}
@@ -68,7 +68,7 @@ func TestPyramid(t *testing.T) {
 // Winters bring influenza and summers faint persons; nothing of either comes
 // at the other end of the year.
 func TestSeasonsAndGradients(t *testing.T) {
-	m, _ := population(t, Config{Persons: 8000, Seed: 4})
+	m, _ := population(t, Config{Persons: 5000, Seed: 4})
 	d := read(t, m)
 	birth := map[string]int{}
 	for _, r := range d.rows["person"] {
@@ -97,7 +97,7 @@ func TestSeasonsAndGradients(t *testing.T) {
 			}
 		}
 	}
-	for what, atLeast := range map[string]int{"influenza": 800, "heat": 50, "diabetes": 1000} {
+	for what, atLeast := range map[string]int{"influenza": 500, "heat": 30, "diabetes": 600} {
 		if count[what] < atLeast {
 			t.Errorf("%d records of %s", count[what], what)
 		}

@@ -39,14 +39,14 @@ var spoils = []func(o *output, p *person) bool{
 		o.spoilt1("procedure_occurrence", "procedure_date", "implausible_date")
 		return true
 	},
-	// A delivery exported twice under one key.
+	// A delivery exported again and again.
 	func(o *output, p *person) bool {
-		t := o.tables["drug_exposure"]
-		if t.lastID == 0 {
+		if len(p.drugs) == 0 {
 			return false
 		}
+		t, last := o.tables["drug_exposure"], p.drugs[len(p.drugs)-1]
 		for range 3 {
-			t.int(t.lastID).int(p.sourceID()).int(40162359).date(lastDay).null(1).date(lastDay).null(2).int(pharmacyClaim)
+			t.int(t.lastID).int(p.sourceID()).int(int64(last.product.concept())).date(last.start).null(1).date(last.end).null(2).int(pharmacyClaim)
 			o.spoilt1("drug_exposure", "drug_exposure_id", "duplicate_key")
 		}
 		return true
@@ -72,6 +72,7 @@ var spoils = []func(o *output, p *person) bool{
 var lastDay = galien.MustDate("2023-12-29")
 
 func (s *spoiler) spoil(o *output, p *person, done, persons int) {
+	// A group that cannot be written yet waits for the next person.
 	for s.done < len(spoils) && done >= persons*(s.done+1)/(len(spoils)+1) {
 		if !spoils[s.done](o, p) && done < persons {
 			return
