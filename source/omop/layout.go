@@ -78,7 +78,7 @@ func bind(t cdm.Table, file string, header []byte) (*layout, error) {
 	var best *layout
 	known := 0
 	for _, delim := range separators {
-		c := newRecords(bytes.NewReader(header))
+		c := recordsOf(header)
 		c.separate(delim)
 		rec, err := c.next()
 		if err != nil || rec.bad != "" {
@@ -130,8 +130,6 @@ func guessSeparator(header []byte) string {
 		}
 	}
 	switch {
-	case best == '\r':
-		return "the line ends look like carriage returns alone"
 	case best == 0:
 		return "no separator is seen"
 	case best < 0x21 || best > 0x7e:

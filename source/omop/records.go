@@ -41,6 +41,11 @@ func newRecords(r io.Reader) *records {
 	return &records{r: r, delim: ',', quotes: true, buf: make([]byte, 1<<18), line: 1, limit: maxRecord}
 }
 
+// recordsOf reads a text that is in memory already, without copying it.
+func recordsOf(text []byte) *records {
+	return &records{delim: ',', quotes: true, buf: text, end: len(text), eof: true, line: 1, limit: maxRecord}
+}
+
 // separate sets the separator. With a tab quotes are text, as in the files of
 // the vocabulary.
 func (c *records) separate(delim byte) {

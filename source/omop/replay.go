@@ -1,7 +1,6 @@
 package omop
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sort"
@@ -83,7 +82,7 @@ func again(ctx context.Context, load Load, index map[place]indexEntry, tables fu
 			r.field, r.code = entry.field, entry.code
 			return yield(r)
 		}
-		c := newRecords(bytes.NewReader(raw))
+		c := recordsOf(raw)
 		c.separate(bound.delim)
 		rec, err := c.next()
 		if err == nil && c.start < c.end {

@@ -105,6 +105,9 @@ func readHeader(c *records, in input) (*layout, error) {
 		if len(bytes.TrimSpace(header)) == 0 {
 			continue
 		}
+		if bytes.IndexByte(header, '\r') >= 0 {
+			return nil, galien.Errorf(galien.Invalid, "read %s: its line ends are carriage returns alone: convert it, for example with tr '\\r' '\\n'", in.name)
+		}
 		l, err := bind(in.table, in.name, header)
 		if err != nil {
 			return nil, err
