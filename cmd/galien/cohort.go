@@ -34,7 +34,7 @@ with its path in the JSON, and never ignored.`,
 
 func newCohortCountCommand() *cobra.Command {
 	var q question
-	var asJSON bool
+	var asJSON, explain bool
 	cmd := &cobra.Command{
 		Use:   "count HUB --permit P FILE.json",
 		Short: "Count a cohort's persons and periods, with attrition",
@@ -52,13 +52,16 @@ away by subtraction, are withheld.`,
 				return err
 			}
 			defer q.close()
+			if explain {
+				return explainDefinitions(ctx, &q, permit.CountCohort, []definition{d}, cmd.OutOrStdout())
+			}
 			p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
 			if err != nil {
 				return err
 			}
 			bar := newProgress(cmd.ErrOrStderr(), "count", "buckets")
 			defer bar.finish()
-			e, stop, err := q.start(ctx, bar)
+			e, stop, err := q.start(ctx, bar.set)
 			if err != nil {
 				return err
 			}
@@ -83,6 +86,7 @@ away by subtraction, are withheld.`,
 	q.flags(cmd)
 	q.engineFlag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print the SQL instead of running it")
 	return cmd
 }
 
@@ -161,7 +165,7 @@ periods, small ones withheld.`,
 			}
 			defer q.close()
 			if explain {
-				return explainDefinitions(cmd.Context(), &q, definitions, cmd.OutOrStdout())
+				return explainDefinitions(cmd.Context(), &q, permit.RunCohort, definitions, cmd.OutOrStdout())
 			}
 			return runDefinitions(cmd, &q, definitions, refused, out, sourceIDs)
 		},
@@ -224,7 +228,7 @@ func readDefinitions(stdin io.Reader, paths []string, id int64) ([]definition, [
 	return all, refused, nil
 }
 
-func explainDefinitions(ctx context.Context, q *question, definitions []definition, w io.Writer) error {
+func explainDefinitions(ctx context.Context, q *question, action permit.Action, definitions []definition, w io.Writer) error {
 	c, remove, err := q.config()
 	if err != nil {
 		return err
@@ -236,7 +240,7 @@ func explainDefinitions(ctx context.Context, q *question, definitions []definiti
 	}
 	defer e.Close()
 	for _, d := range definitions {
-		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"explain": "true"})
+		p, err := q.allow(ctx, action, d, nil, map[string]string{"explain": "true"})
 		if err != nil {
 			return err
 		}
@@ -259,9 +263,10 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		return err
 	}
 	defer o.discard()
-	bar := newProgress(cmd.ErrOrStderr(), "cohorts", "definitions")
+	bar := newProgress(cmd.ErrOrStderr(), "cohorts", "buckets")
 	defer bar.finish()
-	e, stop, err := q.start(ctx, &progress{})
+	run := int64(0) // definitions done
+	e, stop, err := q.start(ctx, func(done, total int64) { bar.set(run*total+done, total*int64(len(definitions))) })
 	if err != nil {
 		return err
 	}
@@ -291,7 +296,7 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		a.summary(d.id, p, s)
 		prov.Definitions = append(prov.Definitions, d.provenance(p))
 		allowed = append(allowed, p)
-		bar.set(int64(i+1), int64(len(definitions)))
+		run++
 	}
 	if err := a.close(); err != nil {
 		return err

@@ -116,8 +116,9 @@ func (q *question) config() (duck.Config, func(), error) {
 	return duck.Config{Threads: q.threads, MemoryLimit: q.memory, TempDir: dir}, func() { _ = os.RemoveAll(dir) }, nil
 }
 
-// start opens the engine that the flags name.
-func (q *question) start(ctx context.Context, bar *progress) (cohortEngine, func(), error) {
+// start opens the engine that the flags name; progress is told of each bucket
+// of persons that is done.
+func (q *question) start(ctx context.Context, progress func(done, total int64)) (cohortEngine, func(), error) {
 	switch q.engine {
 	case "oracle":
 		return oracle.New(q.snapshot), func() {}, nil
@@ -131,7 +132,7 @@ func (q *question) start(ctx context.Context, bar *progress) (cohortEngine, func
 			remove()
 			return nil, nil, err
 		}
-		e.Progress = bar.set
+		e.Progress = progress
 		return e, func() { _ = e.Close(); remove() }, nil
 	}
 	return nil, nil, galien.Errorf(galien.Invalid, "unknown engine %q; use duckdb or oracle", q.engine)

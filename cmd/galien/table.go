@@ -99,7 +99,7 @@ func tabulate(ctx context.Context, cmd *cobra.Command, q *question, dir, file, b
 	}
 	bar := newProgress(cmd.ErrOrStderr(), "table", "buckets")
 	defer bar.finish()
-	e, stop, err := q.start(ctx, bar)
+	e, stop, err := q.start(ctx, bar.set)
 	if err != nil {
 		return nil, err
 	}
