@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,15 +18,16 @@ func TestDemo(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	dir := filepath.Join(t.TempDir(), "demo")
+	where := t.TempDir()
 	run := func(args ...string) (string, int) {
 		t.Helper()
 		cmd := exec.Command(binary, args...)
+		cmd.Dir = where
 		out, _ := cmd.CombinedOutput()
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	for _, word := range []string{"All 21 steps", "Replacing the earlier demo"} {
-		out, code := run("demo", "--dir", dir, "--persons", "800", "--seed", "3")
+		out, code := run("demo")
 		if code != 0 || !strings.Contains(out, word) {
 			t.Fatalf("exit code %d, no %q in:\n%s", code, word, out)
 		}
@@ -34,8 +36,9 @@ func TestDemo(t *testing.T) {
 				t.Errorf("the demo does not show %q", shown)
 			}
 		}
+		checkReadme(t, out)
 	}
-	if out, code := run("fsck", filepath.Join(dir, "hub")); code != 0 {
+	if out, code := run("fsck", "demo/hub"); code != 0 {
 		t.Errorf("fsck afterwards: exit code %d\n%s", code, out)
 	}
 	mine := t.TempDir()
@@ -47,6 +50,44 @@ func TestDemo(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(mine, "thesis.txt")); err != nil {
 		t.Errorf("someone else's file: %v", err)
+	}
+}
+
+// checkReadme holds the tour of README.md against the demonstration: each
+// command and each line of its output must be in it, but for speeds and keys.
+func checkReadme(t *testing.T, out string) {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, tour, ok := strings.Cut(string(text), "## A tour in five minutes")
+	tour, _, ok2 := strings.Cut(tour, "\n## ")
+	if !ok || !ok2 {
+		t.Fatal("README.md has no tour")
+	}
+	var shown []string
+	for line := range strings.Lines(out) {
+		shown = append(shown, strings.TrimSpace(line))
+	}
+	checked := 0
+	for line := range strings.Lines(tour) {
+		line, isCode := strings.CutPrefix(strings.TrimRight(line, "\n"), "    ")
+		line = strings.TrimSpace(line)
+		if !isCode || line == "..." || strings.Contains(line, "rows/s") || strings.Contains(line, "root ") {
+			continue
+		}
+		line = strings.ReplaceAll(line, "examples/", "demo/")
+		checked++
+		if !slices.ContainsFunc(shown, func(s string) bool {
+			head, cut := strings.CutSuffix(s, " ...")
+			return s == line || cut && strings.HasPrefix(line, head)
+		}) {
+			t.Errorf("README.md shows what the demo does not: %s", line)
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d lines of README.md were checked", checked)
 	}
 }
 
