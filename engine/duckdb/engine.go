@@ -17,6 +17,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -86,6 +87,9 @@ type run struct {
 func (e *Engine) start(ctx context.Context, p permit.Permitted, def *cohort.Definition) (*run, error) {
 	if _, ok := e.snapshot.Table("concept"); !ok && len(def.ConceptSets) > 0 {
 		return nil, galien.Errorf(galien.NotFound, "the lake has no vocabulary, which concept sets need: ingest the CONCEPT and CONCEPT_ANCESTOR tables")
+	}
+	if _, ok := e.snapshot.Table("concept_ancestor"); !ok && slices.ContainsFunc(append(p.Scope().Deny, p.Scope().Allow...), func(c permit.Concept) bool { return c.Descendants }) {
+		return nil, galien.Errorf(galien.NotFound, "the lake has no CONCEPT_ANCESTOR, without which the descendants that permit %s hides or admits cannot be told: ingest that table", p.PermitID())
 	}
 	conn, err := e.db.Conn(ctx)
 	if err != nil {

@@ -198,6 +198,29 @@ func TestScope(t *testing.T) {
 	}
 }
 
+// Without the vocabulary a permit cannot know the descendants that it denies,
+// and nothing is answered that might hold one.
+func TestScopeNeedsTheVocabulary(t *testing.T) {
+	tables := small()
+	delete(tables, "concept_ancestor")
+	snap := newSnapshot(t, tables)
+	e := newEngine(t, snap)
+	def := read(t, nsaid)
+	for terms, want := range map[string]galien.Kind{
+		steward + "concepts: {deny: [{concept: 10, descendants: true}]}\n":  galien.NotFound,
+		steward + "concepts: {allow: [{concept: 10, descendants: true}]}\n": galien.NotFound,
+	} {
+		p := allow(t, terms, permit.CountCohort, snap, def)
+		if _, err := e.Cohort(t.Context(), p, def, func(cohort.Row) error { return nil }); err == nil || galien.KindOf(err) != want {
+			t.Errorf("%s: %v", terms, err)
+		}
+	}
+	p := allow(t, steward+"concepts: {deny: [{concept: 11}]}\n", permit.RunCohort, snap, def)
+	if got := rowsOf(t, e, p, def); got != "1 2020-03-05 2020-03-05; 3 2021-12-30 2021-12-30" {
+		t.Errorf("a single denied concept needs no ancestors: %s", got)
+	}
+}
+
 func TestRefusesWithoutPermission(t *testing.T) {
 	snap := newSnapshot(t, small())
 	e := newEngine(t, snap)
