@@ -334,3 +334,75 @@ func BenchmarkKeysCommit(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "keys/s")
 }
+
+// TestVaultOfFormat1 opens a store as the first version wrote it. The dump is
+// never written again.
+func TestVaultOfFormat1(t *testing.T) {
+	ctx := context.Background()
+	dump, err := os.ReadFile(filepath.Join("testdata", "format1.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	db, err := connect(filepath.Join(dir, storeName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(string(dump)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	ids, err := v.SourceIDs(ctx)
+	if err != nil || len(ids) != 2 || ids[1] != "42" || ids[2] != "-7" {
+		t.Errorf("%d keys, %v", len(ids), err)
+	}
+	rows := 0
+	err = v.RawRows(ctx, "omop", func(f RawFile, line int64, raw []byte) error {
+		rows++
+		if f.Table != "death" || f.Delimiter != ',' || f.Header != "person_id,death_date" || line != 3 || string(raw) != "42,x" {
+			t.Errorf("raw row of %+v on line %d", f, line)
+		}
+		return nil
+	})
+	if err != nil || rows != 1 {
+		t.Errorf("%d raw rows, %v", rows, err)
+	}
+	p, err := v.Pseudonyms("study-1")
+	if err != nil || p.Person(1) != 3869621525065420 {
+		t.Errorf("the pseudonyms changed (%v)", err)
+	}
+}
+
+// TestPseudonymsOfFormat1 holds values computed by another program from the
+// page of the format: a pseudonym that was handed out stays what it was.
+func TestPseudonymsOfFormat1(t *testing.T) {
+	v, _ := newVault(t, 3)
+	p, err := v.Pseudonyms("study-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		table    string
+		id, want int64
+	}{
+		{"person", 1, 3869621525065420},
+		{"person", 2694, 124484422841415},
+		{"visit_occurrence", 1, 2153446087553999},
+		{"visit_occurrence", -4406053801395356975, -6729365238911327588},
+		{"visit_occurrence", 0, 7779946876856300957},
+	} {
+		if got := p.Row(c.table, c.id); got != c.want {
+			t.Errorf("%s %d: %d, want %d", c.table, c.id, got, c.want)
+		}
+	}
+	if p.Person(2694) != 124484422841415 {
+		t.Error("Person is not Row of the table person")
+	}
+}
