@@ -195,12 +195,16 @@ func CirceAnswers(t testing.TB, set string) []Answer {
 	})
 	for _, a := range answers {
 		sortRows(a.Rows)
-		sort.Slice(a.Inclusion, func(i, j int) bool {
-			x, y := a.Inclusion[i], a.Inclusion[j]
-			return x.Mode < y.Mode || x.Mode == y.Mode && x.Mask < y.Mask
-		})
+		sortMasks(a.Inclusion)
 	}
 	return answers
+}
+
+func sortMasks(list []cohort.MaskCount) {
+	sort.Slice(list, func(i, j int) bool {
+		x, y := list[i], list[j]
+		return x.Mode < y.Mode || x.Mode == y.Mode && x.Mask < y.Mask
+	})
 }
 
 // Verdict counts how an engine did against Circe.

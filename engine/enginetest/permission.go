@@ -26,16 +26,21 @@ starts: 2024-01-01
 expires: 2035-12-31
 `
 
-// Permission returns the right to do an action once on a snapshot, given by a
-// gate of its own under a permit of these terms.
-func Permission(t testing.TB, terms string, action permit.Action, snapshot string) permit.Permitted {
+// Desk is a gate with one permit, for the tests of engines.
+type Desk struct {
+	gate   *permit.Gate
+	permit string
+}
+
+// NewDesk returns a gate under a permit of these terms.
+func NewDesk(t testing.TB, terms string) *Desk {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := permit.CreateStore(filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { _ = store.Close() })
 	log, err := audit.Create(filepath.Join(dir, "audit"), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -45,16 +50,17 @@ func Permission(t testing.TB, terms string, action permit.Action, snapshot strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := gate.Allow(t.Context(), id, permit.Request{Action: action, Snapshot: snapshot, Subject: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return &Desk{gate, id}
+}
+
+// Allow permits one action on a definition and a snapshot.
+func (d *Desk) Allow(ctx context.Context, action permit.Action, snapshot string, def *cohort.Definition) (permit.Permitted, error) {
+	return d.gate.Allow(ctx, d.permit, permit.Request{Action: action, Snapshot: snapshot, Subject: def.Hash(), Reads: def.Reads()})
 }
 
 // Oracle opens the engine that judges the others.
 func Oracle(t testing.TB) Open {
-	p := Permission(t, Everything, permit.RunCohort, "tables")
+	desk := NewDesk(t, Everything)
 	return func(tables Tables) (Run, error) {
 		data, err := oracle.NewData(tables)
 		if err != nil {
@@ -62,6 +68,10 @@ func Oracle(t testing.TB) Open {
 		}
 		engine := oracle.Over("tables", data)
 		return func(ctx context.Context, def *cohort.Definition) ([]cohort.Row, cohort.Summary, error) {
+			p, err := desk.Allow(ctx, permit.RunCohort, "tables", def)
+			if err != nil {
+				return nil, cohort.Summary{}, err
+			}
 			var rows []cohort.Row
 			summary, err := engine.Cohort(ctx, p, def, func(r cohort.Row) error {
 				rows = append(rows, r)

@@ -15,3 +15,13 @@ func TestCirce(t *testing.T) {
 	enginetest.Circe(t, enginetest.Library, run)
 	enginetest.Circe(t, enginetest.Generated, run)
 }
+
+// Circe's own test cases, with the rows that its authors expect.
+func TestCirceFixtures(t *testing.T) {
+	enginetest.CirceFixtures(t, enginetest.Oracle(t))
+}
+
+// The manual's examples.
+func TestCases(t *testing.T) {
+	enginetest.Cases(t, enginetest.Oracle(t))
+}

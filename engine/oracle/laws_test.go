@@ -6,23 +6,24 @@ import (
 
 	"galien/cohort"
 	"galien/engine/enginetest"
+	"galien/engine/oracle"
 )
 
 // lawCases is how many random definitions each law is tried on.
 const lawCases = 600
 
-func open(t *testing.T, tables enginetest.Tables) enginetest.Run {
+func open(t *testing.T, tables enginetest.Tables) *oracle.Data {
 	t.Helper()
-	run, err := enginetest.Oracle(t)(tables)
+	data, err := oracle.NewData(tables)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run
+	return data
 }
 
-func ask(t *testing.T, run enginetest.Run, def *cohort.Definition) ([]cohort.Row, cohort.Summary) {
+func ask(t *testing.T, data *oracle.Data, def *cohort.Definition) ([]cohort.Row, cohort.Summary) {
 	t.Helper()
-	rows, summary, err := run(t.Context(), def)
+	rows, summary, err := oracle.Ask(t.Context(), data, def)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,18 +100,18 @@ func TestPersonsApart(t *testing.T) {
 func TestMoreCriteria(t *testing.T) {
 	narrowed := 0
 	for block := range uint64(lawCases / 50) {
-		run := open(t, enginetest.Hostile(block))
+		data := open(t, enginetest.Hostile(block))
 		for i := range uint64(50) {
 			def := *enginetest.RandomDefinition(block*1000 + i)
 			other := enginetest.RandomDefinition(block*1000 + i + 500_000)
 			def.ResultLimit = cohort.All
-			_, before := ask(t, run, &def)
+			_, before := ask(t, data, &def)
 			was := step(t, before, "result limit")
 
 			for _, r := range other.Rules {
 				more := def
 				more.Rules = append(append([]cohort.Rule{}, def.Rules...), r)
-				_, after := ask(t, run, &more)
+				_, after := ask(t, data, &more)
 				is := step(t, after, "result limit")
 				if is.Events > was.Events || is.Persons > was.Persons {
 					t.Fatalf("block %d, definition %d: one more rule lets more in", block, i)
@@ -126,7 +127,7 @@ func TestMoreCriteria(t *testing.T) {
 					both.Groups = append(both.Groups, *def.Additional)
 				}
 				more.Additional, more.QualifiedLimit = &both, cohort.All
-				_, after := ask(t, run, &more)
+				_, after := ask(t, data, &more)
 				entered := "entry limit"
 				if def.Additional != nil {
 					entered = "additional criteria"
@@ -137,7 +138,7 @@ func TestMoreCriteria(t *testing.T) {
 			}
 			more := def
 			more.Entry = append(append([]cohort.Criterion{}, def.Entry...), other.Entry...)
-			_, after := ask(t, run, &more)
+			_, after := ask(t, data, &more)
 			if step(t, after, "entry events").Events < step(t, before, "entry events").Events {
 				t.Fatalf("block %d, definition %d: one more entry criterion lets less in", block, i)
 			}

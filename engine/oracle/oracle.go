@@ -82,6 +82,9 @@ func (e *Engine) question(ctx context.Context, p permit.Permitted, def *cohort.D
 	if p.Snapshot() != e.id {
 		return nil, galien.Errorf(galien.Denied, "not permitted: permission was given for another snapshot")
 	}
+	if p.Subject() != def.Hash() {
+		return nil, galien.Errorf(galien.Denied, "not permitted: permission was given for another definition")
+	}
 	if err := def.Validate(); err != nil {
 		return nil, fmt.Errorf("check definition: %w", err)
 	}

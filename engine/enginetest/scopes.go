@@ -1,0 +1,124 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"galien/cohort"
+	"galien/engine/oracle"
+	"galien/lake"
+	"galien/permit"
+)
+
+// Engine is what both engines do.
+type Engine interface {
+	Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error)
+	Table(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Cell, error)
+}
+
+// Scopes asks n random definitions, under random permits that hide part of
+// hostile data, of an engine and of the oracle over the same snapshot, and
+// fails where cohorts or tables differ.
+func Scopes(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot, Engine, error)) {
+	t.Helper()
+	seed = number(t, "GALIEN_SEED", seed)
+	n = int(number(t, "GALIEN_CASES", uint64(n)))
+	ask := func(e Engine, desk *Desk, snapshot string, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Row, cohort.Summary, []cohort.Cell) {
+		allowed := func(action permit.Action) permit.Permitted {
+			p, err := desk.Allow(t.Context(), action, snapshot, def)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		var rows []cohort.Row
+		summary, err := e.Cohort(t.Context(), allowed(permit.RunCohort), def, func(r cohort.Row) error {
+			rows = append(rows, r)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells, err := e.Table(t.Context(), allowed(permit.Tabulate), def, by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows, summary, cells
+	}
+	nonEmpty := 0
+	const each = 10
+	for first := 0; first < n; first += each {
+		block := seed + uint64(first/each)
+		snapshot, engine, err := open(Hostile(block))
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge := oracle.New(snapshot)
+		for i := first; i < min(n, first+each); i++ {
+			d := newDice(block*1000+uint64(i-first), 4)
+			def := RandomDefinition(block*1000 + uint64(i-first))
+			def.Additional, def.Rules = nil, nil // so that most cohorts hold someone
+			terms, by := randomTerms(d), randomDimensions(d)
+			desk := NewDesk(t, terms)
+			rows, summary, cells := ask(judge, desk, snapshot.ID, def, by)
+			gotRows, gotSummary, gotCells := ask(engine, desk, snapshot.ID, def, by)
+			difference := differences(rows, gotRows, summary, gotSummary)
+			if w, g := cellsText(cells), cellsText(gotCells); w != g {
+				difference += fmt.Sprintf("\ncells by %v: want\n%s\ngot\n%s", by, w, g)
+			}
+			if difference != "" {
+				t.Fatalf("seed %d, case %d (run again with GALIEN_SEED=%d GALIEN_CASES=%d):\n%s\n%s\nwant is the oracle's:\n%s", seed, i, block, each, terms, Describe(def), difference)
+			}
+			if len(rows) > 0 {
+				nonEmpty++
+			}
+		}
+	}
+	t.Logf("seed %d: %d definitions under random permits agree with the oracle, %d of them with a non-empty cohort", seed, n, nonEmpty)
+}
+
+// randomTerms are the terms of a permit that hides something.
+func randomTerms(d dice) string {
+	terms := Everything
+	if d.chance(60) {
+		from := firstDay.AddDays(d.between(0, 15))
+		terms += fmt.Sprintf("window:\n  start: %s\n  end: %s\n", from, from.AddDays(d.between(0, 20)))
+	}
+	list := func() string {
+		named := []int{1, 2, 3, 5, 9, 10}
+		d.Shuffle(len(named), func(i, j int) { named[i], named[j] = named[j], named[i] })
+		var items []string
+		for _, c := range named[:d.between(1, 2)] {
+			items = append(items, fmt.Sprintf("{concept: %d, descendants: %t}", c, d.chance(50)))
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	}
+	deny, allow := d.chance(50), d.chance(30)
+	if deny || allow {
+		terms += "concepts:\n"
+	}
+	if deny {
+		terms += "  deny: " + list() + "\n"
+	}
+	if allow {
+		terms += "  allow: " + list() + "\n"
+	}
+	return terms
+}
+
+func randomDimensions(d dice) []cohort.Dimension {
+	all := []cohort.Dimension{cohort.Sex, cohort.AgeGroup, cohort.Year}
+	d.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return slices.Clone(all[:d.between(1, 3)])
+}
+
+func cellsText(cells []cohort.Cell) string {
+	var list []string
+	for _, c := range cells {
+		list = append(list, fmt.Sprintf("%s: %d persons, %d events of %d persons, %d days", strings.Join(c.Keys, " "), c.Persons, c.Events, c.Population, c.PersonDays))
+	}
+	return strings.Join(list, "\n")
+}
