@@ -37,16 +37,18 @@ func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Sc
 			continue
 		}
 		var named []string
-		var ancestors []galien.ConceptID
+		var ancestors []string
 		for _, c := range t.concepts {
 			named = append(named, fmt.Sprintf("(%d)", c.ID))
 			if c.Descendants {
-				ancestors = append(ancestors, c.ID)
+				ancestors = append(ancestors, fmt.Sprint(c.ID))
 			}
 		}
 		query := "SELECT CAST(c AS BIGINT) AS concept_id FROM (VALUES " + strings.Join(named, ", ") + ") v(c)"
 		if len(ancestors) > 0 {
-			query += " UNION " + sqlplan.Descendants(ancestors, sc.files(lake.NoBucket, lake.ByConcept))
+			// Withdrawn descendants too: what is hidden stays hidden.
+			query += fmt.Sprintf(" UNION SELECT descendant_concept_id FROM %s WHERE ancestor_concept_id IN (%s)",
+				sc.files(lake.NoBucket, lake.ByConcept)("concept_ancestor"), strings.Join(ancestors, ", "))
 		}
 		if _, err := conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+t.name+" AS "+query); err != nil {
 			return sc, duck.Error("resolve the permit's concepts", err)
@@ -93,7 +95,7 @@ func (s scope) seen(stored sqlplan.Relation, bucket int) sqlplan.Relation {
 		if table == "location_history" && bucket != lake.NoBucket {
 			first := int64(bucket)*lake.BucketPersons + 1
 			return fmt.Sprintf("(SELECT * FROM %s WHERE domain_id <> 'PERSON' OR entity_id BETWEEN %d AND %d%s)",
-				from, first, first+lake.BucketPersons-1, s.inWindow(t))
+				from, first, first+lake.BucketPersons-1, s.visible(t))
 		}
 		if !t.HasPerson() || table == "person" {
 			return from
@@ -106,20 +108,27 @@ func (s scope) seen(stored sqlplan.Relation, bucket int) sqlplan.Relation {
  least(observation_period_end_date, %[3]s) AS observation_period_end_date) FROM %[1]s
  WHERE observation_period_start_date <= %[3]s AND observation_period_end_date >= %[2]s)`, from, day(s.window.Start), day(s.window.End))
 		}
-		where := s.inWindow(t)
-		if s.deny {
-			for _, column := range t.ConceptColumns() {
-				where += fmt.Sprintf(" AND (%[1]s IS NULL OR %[1]s NOT IN (SELECT concept_id FROM %[2]s))", column, denied)
-			}
-		}
-		if c := t.MeaningColumn(); c != "" && s.allow {
-			where += fmt.Sprintf(" AND %s IN (SELECT concept_id FROM %s)", c, allowed)
-		}
+		where := s.visible(t)
 		if where == "" {
 			return from
 		}
 		return "(SELECT * FROM " + from + " WHERE true" + where + ")"
 	}
+}
+
+// visible is the condition, after a WHERE with another, that a row is in the
+// window and names no hidden concept.
+func (s scope) visible(t cdm.Table) string {
+	where := s.inWindow(t)
+	if s.deny {
+		for _, column := range t.ConceptColumns() {
+			where += fmt.Sprintf(" AND (%[1]s IS NULL OR %[1]s NOT IN (SELECT concept_id FROM %[2]s))", column, denied)
+		}
+	}
+	if c := t.MeaningColumn(); c != "" && s.allow {
+		where += fmt.Sprintf(" AND %s IN (SELECT concept_id FROM %s)", c, allowed)
+	}
+	return where
 }
 
 func (s scope) inWindow(t cdm.Table) string {

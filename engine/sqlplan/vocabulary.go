@@ -64,14 +64,14 @@ func expand(items []cohort.ConceptItem, excluded bool, rel Relation) string {
 func closure(listed, ancestors []galien.ConceptID, rel Relation) string {
 	query := fmt.Sprintf("SELECT concept_id FROM %s WHERE concept_id IN (%s)", rel("concept"), list(listed))
 	if len(ancestors) > 0 {
-		query += "\nUNION " + Descendants(ancestors, rel)
+		query += "\nUNION " + descendants(ancestors, rel)
 	}
 	return query
 }
 
-// Descendants returns the query of the valid descendants of concepts, the
+// descendants returns the query of the valid descendants of concepts, the
 // concepts themselves included where concept_ancestor says so.
-func Descendants(of []galien.ConceptID, rel Relation) string {
+func descendants(of []galien.ConceptID, rel Relation) string {
 	return fmt.Sprintf("SELECT C.concept_id FROM %s C JOIN %s CA ON CA.descendant_concept_id = C.concept_id WHERE C.invalid_reason IS NULL AND CA.ancestor_concept_id IN (%s)",
 		rel("concept"), rel("concept_ancestor"), list(of))
 }
