@@ -88,7 +88,7 @@ func (t *Terms) agree(keys mapping) error {
 	_, hasDates := keys["dates"]
 	switch {
 	case t.Level == LevelRows && !hasDates:
-		return keys["level"].errorf("rows needs the key dates as well: exact, month or year, how extracts show dates")
+		return keys["level"].errorf("rows needs the key dates as well: exact, month or year, how rows show dates")
 	case t.Level != LevelRows && hasDates:
 		return keys["dates"].errorf("has no meaning at level %s, which lets no row out: remove it", t.Level)
 	case t.SourceIDs && t.Level != LevelRows:

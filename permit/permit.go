@@ -49,7 +49,7 @@ const (
 	LevelRows Level = "rows"
 )
 
-// How exactly an extract shows dates.
+// How exactly an answer with rows shows dates.
 const (
 	DatesExact = "exact" // as recorded
 	DatesMonth = "month" // the first day of the month
@@ -90,8 +90,8 @@ type Terms struct {
 	Allow []Concept `json:"allow,omitempty"`
 	// Window, when set, hides what happened on other days.
 	Window *galien.Period `json:"window,omitempty"`
-	// Dates is how extracts show dates: DatesExact, DatesMonth or DatesYear;
-	// empty at levels that let no rows out.
+	// Dates is how answers with rows show dates: DatesExact, DatesMonth or
+	// DatesYear; empty at levels that let no rows out.
 	Dates string `json:"dates,omitempty"`
 	// SourceIDs lets the sources' own person ids out: the data steward's.
 	SourceIDs bool `json:"source_ids"`
@@ -163,8 +163,21 @@ type Scope struct {
 	// Deny and Allow are the hidden concepts and, when not empty, the only
 	// visible ones.
 	Deny, Allow []Concept
-	// Dates is how an extract shows dates.
+	// Dates is how an answer with rows shows dates.
 	Dates string
+}
+
+// Day returns a day as the permit's dates show it: itself, or the first day of
+// its month or year.
+func (s Scope) Day(d galien.Date) galien.Date {
+	year, month, _ := d.Civil()
+	switch s.Dates {
+	case DatesMonth:
+		d, _ = galien.NewDate(year, month, 1)
+	case DatesYear:
+		d, _ = galien.NewDate(year, 1, 1)
+	}
+	return d
 }
 
 // scope works out the scope of the terms.

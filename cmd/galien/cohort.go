@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -148,7 +149,7 @@ func newCohortRunCommand() *cobra.Command {
 
 A FILE that is a folder stands for its *.json files. The id of a cohort is the
 first number in its file's name, or --id for a single file. subject_id is the
-lake's person key. Under a permit that lets no rows out, cohort.csv and
+lake's person key, and dates are as exact as the permit's. Under a permit that lets no rows out, cohort.csv and
 inclusion.csv are not written; counts.csv has the numbers of persons and
 periods, small ones withheld.`,
 		Args: cobra.MinimumNArgs(2),
@@ -224,7 +225,7 @@ func readDefinitions(stdin io.Reader, paths []string, id int64) ([]definition, [
 		seen[d.id] = d.file
 		all = append(all, d)
 	}
-	slices.SortFunc(all, func(a, b definition) int { return int(a.id - b.id) })
+	slices.SortFunc(all, func(a, b definition) int { return cmp.Compare(a.id, b.id) })
 	return all, refused, nil
 }
 
@@ -344,10 +345,12 @@ type answer struct {
 	tables                               []*table
 	cohort, counts, attrition, inclusion *table
 	names                                map[galien.PersonID]string // nil: the lake's keys
+	scope                                permit.Scope
 }
 
 // open starts the files that the permit's level allows.
 func (a *answer) open(ctx context.Context, q *question, o *output, p permit.Permitted, sourceIDs bool) error {
+	a.scope = p.Scope()
 	start := func(t **table, name string, header ...string) (err error) {
 		*t, err = o.table(name, header...)
 		a.tables = append(a.tables, *t)
@@ -388,7 +391,7 @@ func (a *answer) row(id int64, r cohort.Row) error {
 		}
 		subject = name
 	}
-	a.cohort.row(strconv.FormatInt(id, 10), subject, r.Start.String(), r.End.String())
+	a.cohort.row(strconv.FormatInt(id, 10), subject, a.scope.Day(r.Start).String(), a.scope.Day(r.End).String())
 	return nil
 }
 

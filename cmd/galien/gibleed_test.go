@@ -128,6 +128,19 @@ func TestWhoSeesWhat(t *testing.T) {
 		}
 	}
 
+	// The researcher's permit grants months, whatever the command.
+	months := out()
+	mustGalien(t, "cohort", "run", hub, "--permit", researcher, "--out", months, file)
+	byMonth := readCSV(t, filepath.Join(months, "cohort.csv"))
+	if len(byMonth) != 480 {
+		t.Errorf("%d lines under the researcher's permit, want 480", len(byMonth))
+	}
+	for i, r := range byMonth[1:] {
+		if r[2] != byKey[i+1][2][:8]+"01" || r[3] != byKey[i+1][3][:8]+"01" {
+			t.Fatalf("line %d shows a day under a permit of months", i+2)
+		}
+	}
+
 	// Another permit gets no source ids, and one of aggregates no rows at all.
 	if _, _, code := galienCommand(t, "cohort", "run", hub, "--permit", researcher, "--source-ids", "--out", out(), file); code != 4 {
 		t.Errorf("--source-ids under the researcher's permit: exit %d, want 4", code)
