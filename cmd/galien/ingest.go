@@ -131,6 +131,9 @@ func (h *hub) audited(ctx context.Context, action string, do func() (snapshot st
 func showLoad(read, write *progress) func(omop.Progress) {
 	return func(p omop.Progress) {
 		switch p.Step {
+		case "check":
+			read.describe("checking files,")
+			read.set(p.Done>>20, p.Total>>20)
 		case "read":
 			read.describe(fmt.Sprintf("reading, %d rows,", p.Rows))
 			read.set(p.Done>>20, p.Total>>20)

@@ -223,3 +223,38 @@ func TestCheckNamesDamage(t *testing.T) {
 	h.vault = other.vault
 	check("2 persons of the lake have no key")
 }
+
+// TestPlacesOfPersonsGone: the same for a column that holds a person only where
+// the domain says so.
+func TestPlacesOfPersonsGone(t *testing.T) {
+	places := "location_history_id,location_id,relationship_type_concept_id,domain_id,entity_id,start_date,end_date\n"
+	for _, c := range []struct {
+		row  string
+		kind galien.Kind
+	}{
+		{"1,1,,PERSON,-7,2020-01-01,\n", galien.Conflict},
+		{"1,1,,PERSON,101,2020-01-01,\n", galien.Internal},
+		{"1,1,,CARE_SITE,-7,2020-01-01,\n", galien.Internal},
+	} {
+		h := newHub(t)
+		h.ingest(folder(t, map[string]string{"person.csv": twoPersons, "location_history.csv": places + c.row}))
+		without := folder(t, map[string]string{"person.csv": personHeader + "101,8507,1950,0,0,a\n"})
+		if c.kind == galien.Conflict {
+			h.fails(without, galien.Conflict, "location_history")
+		} else {
+			h.ingest(without)
+		}
+		h.whole()
+	}
+}
+
+// TestEndBeforeStart: such a row is kept as it is.
+func TestEndBeforeStart(t *testing.T) {
+	h := newHub(t)
+	rep := h.ingest(folder(t, map[string]string{"person.csv": twoPersons,
+		"condition_occurrence.csv": "condition_occurrence_id,person_id,condition_concept_id,condition_start_date,condition_end_date,condition_type_concept_id\n1,101,10,2020-01-02,2020-01-01,0\n"}))
+	rows := h.rows("condition_occurrence", "condition_start_date", "condition_end_date")
+	if rep.Quarantined != 0 || len(rows) != 1 || rows[0][0] != galien.MustDate("2020-01-02") || rows[0][1] != galien.MustDate("2020-01-01") {
+		t.Errorf("rows %v, reasons %v", rows, reasons(rep))
+	}
+}
