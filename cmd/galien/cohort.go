@@ -259,7 +259,7 @@ func explainDefinitions(ctx context.Context, q *question, action permit.Action, 
 
 func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, refused []refusal, out string, sourceIDs bool) error {
 	ctx := cmd.Context()
-	o, err := newOutput(out)
+	o, err := newOutput(q.hub.dir, out)
 	if err != nil {
 		return err
 	}

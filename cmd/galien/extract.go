@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"galien"
 	"galien/engine/duckdb"
 	"galien/permit"
 )
@@ -24,6 +25,9 @@ dictionary.csv (what each column holds) and provenance.json.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if f := duckdb.Format(format); f != duckdb.Parquet && f != duckdb.CSV {
+				return galien.Errorf(galien.Invalid, "unknown format %q; use parquet or csv", format)
+			}
 			d, err := readDefinition(cmd.InOrStdin(), file, id)
 			if err != nil {
 				return err
@@ -32,7 +36,7 @@ dictionary.csv (what each column holds) and provenance.json.`,
 				return err
 			}
 			defer q.close()
-			o, err := newOutput(out)
+			o, err := newOutput(q.hub.dir, out)
 			if err != nil {
 				return err
 			}
@@ -62,7 +66,7 @@ dictionary.csv (what each column holds) and provenance.json.`,
 			bar := newProgress(cmd.ErrOrStderr(), "extract", "steps")
 			defer bar.finish()
 			e.Progress = bar.set
-			extracted, err := e.Extract(ctx, p, d.def, d.id, ids, duckdb.Format(format), o.partial)
+			extracted, err := e.Extract(ctx, p, d.def, d.id, ids, duckdb.Format(format), o.scratch.dir)
 			if err != nil {
 				return err
 			}

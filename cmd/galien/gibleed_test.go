@@ -157,6 +157,14 @@ func TestWhoSeesWhat(t *testing.T) {
 		t.Errorf("extract under a permit of aggregates: exit %d, want 4", code)
 	}
 
+	// A release that has nowhere to go is no delivery.
+	if _, _, code := galienCommand(t, "release", hub, "--permit", aggregates, "--cohort", file, "--by", "sex", "--out", counts); code != 5 {
+		t.Errorf("release into a folder that holds files: exit %d, want 5", code)
+	}
+	if log := mustGalien(t, "audit", "show", hub, "--json"); strings.Contains(log, `"release"`) {
+		t.Error("the log tells of a release that was not made")
+	}
+
 	// Two permits, the same persons, no id in common but by chance.
 	mine, theirs := out(), out()
 	mustGalien(t, "extract", hub, "--permit", researcher, "--cohort", file, "--format", "csv", "--out", mine)

@@ -16,46 +16,76 @@ import (
 // the folder and moved there together once the answer may be handed over, so
 // that an answer that is refused at delivery, or interrupted, leaves nothing.
 type output struct {
-	dir, partial string
+	dir     string
+	scratch *scratch
 }
 
 // newOutput prepares the answer that will be in dir, which must be absent or
-// empty.
-func newOutput(dir string) (*output, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, galien.Errorf(galien.Invalid, "output folder: %w", err)
-	}
-	if len(entries) > 0 {
-		return nil, galien.Errorf(galien.Conflict, "output folder: %s is not empty; name a new or an empty folder with --out", dir)
+// empty, and outside the hub.
+func newOutput(hubDir, dir string) (*output, error) {
+	if err := checkOutput(hubDir, dir); err != nil {
+		return nil, err
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, fmt.Errorf("output folder: %w", err)
+		return nil, galien.Errorf(galien.Invalid, "output folder: %w", err)
 	}
-	partial, err := os.MkdirTemp(parent, ".galien-partial-")
+	s, err := newScratch(parent, ".galien-partial-")
 	if err != nil {
-		return nil, fmt.Errorf("output folder: %w", err)
+		return nil, galien.Errorf(galien.Invalid, "output folder: %w", err)
 	}
-	return &output{dir: dir, partial: partial}, nil
+	return &output{dir: dir, scratch: s}, nil
+}
+
+// checkOutput fails when an answer cannot be put in dir: it must be absent or
+// empty, and outside the hub, whose folders hold nothing but the hub's files.
+func checkOutput(hubDir, dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return galien.Errorf(galien.Invalid, "output folder: %w", err)
+	}
+	if len(entries) > 0 {
+		return galien.Errorf(galien.Conflict, "output folder: %s is not empty; name a new or an empty folder with --out", dir)
+	}
+	hub, err := os.Stat(hubDir)
+	if err != nil {
+		return nil // there is no hub to be inside of
+	}
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return galien.Errorf(galien.Invalid, "output folder: %w", err)
+	}
+	for {
+		// The first folder that exists has every symbolic link above it.
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			at = real
+		}
+		if info, err := os.Stat(at); err == nil && os.SameFile(info, hub) {
+			return galien.Errorf(galien.Invalid, "output folder: %s is inside the hub; name a folder outside of it with --out", dir)
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+		at = filepath.Dir(at)
+	}
 }
 
 // path returns where a file of the answer is written.
-func (o *output) path(name string) string { return filepath.Join(o.partial, name) }
+func (o *output) path(name string) string { return filepath.Join(o.scratch.dir, name) }
 
 // deliver puts the answer in its place.
 func (o *output) deliver() error {
 	if err := os.Remove(o.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	if err := os.Rename(o.partial, o.dir); err != nil {
+	if err := os.Rename(o.scratch.dir, o.dir); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
 	return nil
 }
 
 // discard removes whatever was not delivered.
-func (o *output) discard() { _ = os.RemoveAll(o.partial) }
+func (o *output) discard() { o.scratch.remove() }
 
 // table is a CSV file in the making.
 type table struct {

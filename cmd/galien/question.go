@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -53,7 +52,7 @@ func readDefinition(stdin io.Reader, path string, id int64) (definition, error) 
 	d := definition{id: id, file: filepath.Base(path), sha256: hex.EncodeToString(sum[:]), def: def}
 	if d.id == 0 {
 		if d.id, err = strconv.ParseInt(firstNumber.FindString(d.file), 10, 64); err != nil {
-			return definition{}, galien.Errorf(galien.Invalid, "%s: no number in the file's name to use as cohort_definition_id; give one with --id", path)
+			return definition{}, galien.Errorf(galien.Invalid, "%s: no number of 64 bits in the file's name to use as cohort_definition_id; give one with --id", path)
 		}
 	}
 	return d, nil
@@ -92,6 +91,9 @@ func (q *question) engineFlag(cmd *cobra.Command) {
 
 // open opens the hub and its current snapshot.
 func (q *question) open(dir string) (err error) {
+	if q.engine != "" && q.engine != "duckdb" && q.engine != "oracle" {
+		return galien.Errorf(galien.Invalid, "unknown engine %q; use duckdb or oracle", q.engine)
+	}
 	if q.hub, err = openHub(dir); err != nil {
 		return err
 	}
@@ -109,33 +111,30 @@ func (q *question) close() { _ = q.hub.close() }
 // config bounds the engine. Its temporary files go to a folder of its own,
 // which the caller removes.
 func (q *question) config() (duck.Config, func(), error) {
-	dir, err := os.MkdirTemp(q.hub.dir, "tmp-")
+	s, err := newScratch(q.hub.dir, "tmp-")
 	if err != nil {
-		return duck.Config{}, nil, fmt.Errorf("make the engine's folder: %w", err)
+		return duck.Config{}, nil, err
 	}
-	return duck.Config{Threads: q.threads, MemoryLimit: q.memory, TempDir: dir}, func() { _ = os.RemoveAll(dir) }, nil
+	return duck.Config{Threads: q.threads, MemoryLimit: q.memory, TempDir: s.dir}, s.remove, nil
 }
 
 // start opens the engine that the flags name; progress is told of each bucket
 // of persons that is done.
 func (q *question) start(ctx context.Context, progress func(done, total int64)) (cohortEngine, func(), error) {
-	switch q.engine {
-	case "oracle":
+	if q.engine == "oracle" {
 		return oracle.New(q.snapshot), func() {}, nil
-	case "duckdb":
-		c, remove, err := q.config()
-		if err != nil {
-			return nil, nil, err
-		}
-		e, err := duckdb.New(ctx, q.snapshot, c)
-		if err != nil {
-			remove()
-			return nil, nil, err
-		}
-		e.Progress = progress
-		return e, func() { _ = e.Close(); remove() }, nil
 	}
-	return nil, nil, galien.Errorf(galien.Invalid, "unknown engine %q; use duckdb or oracle", q.engine)
+	c, remove, err := q.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := duckdb.New(ctx, q.snapshot, c)
+	if err != nil {
+		remove()
+		return nil, nil, err
+	}
+	e.Progress = progress
+	return e, func() { _ = e.Close(); remove() }, nil
 }
 
 // allow asks the gate about one definition.

@@ -25,6 +25,9 @@ away by subtraction from the margins.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if err := checkOutput(args[0], out); err != nil {
+				return err
+			}
 			t, err := tabulate(ctx, cmd, &q, args[0], file, by, permit.Release)
 			if err != nil {
 				return err
