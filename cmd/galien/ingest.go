@@ -72,7 +72,7 @@ func (h *hub) ingest(ctx context.Context, dir, name string, stderr io.Writer) (r
 	if err != nil {
 		return report, 0, err
 	}
-	load.Progress = showLoad(newProgress(stderr, "reading", "MB"), newProgress(stderr, "writing", "rows"))
+	load.Progress = showLoad(stderr)
 	err = h.audited(ctx, "ingest", func() (string, map[string]string, error) {
 		began := time.Now()
 		report, err = omop.Ingest(ctx, load)
@@ -127,22 +127,33 @@ func (h *hub) audited(ctx context.Context, action string, do func() (snapshot st
 	return logErr
 }
 
-// showLoad shows the two steps of a load in turn.
-func showLoad(read, write *progress) func(omop.Progress) {
+// showLoad shows the steps of a load, each with a bar of its own; the step "end"
+// takes the last one away.
+func showLoad(w io.Writer) func(omop.Progress) {
+	step, bar := "", &progress{}
 	return func(p omop.Progress) {
-		switch p.Step {
-		case "check":
-			read.describe("checking files,")
-			read.set(p.Done>>20, p.Total>>20)
+		if p.Step != step {
+			bar.finish()
+			step = p.Step
+			switch step {
+			case "check":
+				bar = newProgress(w, "checking files", "MiB")
+			case "read":
+				bar = newProgress(w, "reading", "MiB")
+			case "write":
+				bar = newProgress(w, "writing", "rows")
+			default:
+				bar = &progress{}
+			}
+		}
+		switch step {
 		case "read":
-			read.describe(fmt.Sprintf("reading, %d rows,", p.Rows))
-			read.set(p.Done>>20, p.Total>>20)
+			bar.describe(fmt.Sprintf("reading, %d rows,", p.Rows))
+			bar.set(p.Done>>20, p.Total>>20)
+		case "check":
+			bar.set(p.Done>>20, p.Total>>20)
 		case "write":
-			read.finish()
-			write.set(p.Done, p.Total)
-		case "end":
-			read.finish()
-			write.finish()
+			bar.set(p.Done, p.Total)
 		}
 	}
 }

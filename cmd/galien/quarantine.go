@@ -147,7 +147,7 @@ func (h *hub) replay(ctx context.Context, asJSON bool, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	load.Progress = showLoad(newProgress(stderr, "reading", "MB"), newProgress(stderr, "writing", "rows"))
+	load.Progress = showLoad(stderr)
 	var report omop.ReplayReport
 	err = h.audited(ctx, "quarantine replay", func() (string, map[string]string, error) {
 		report, err = omop.Replay(ctx, load)
