@@ -33,11 +33,16 @@ type event struct {
 }
 
 // indexEvent is an event that others are measured from, with the observation
-// period it lies in.
+// period it lies in. Where observation periods overlap, an entry event is one
+// index event in each of them; the event of a nested criterion is a single one
+// that has them all, and what correlates with it in each adds up.
 type indexEvent struct {
 	event
-	period galien.Period
+	periods []galien.Period
 }
+
+// period is the observation period of an entry event.
+func (e indexEvent) period() galien.Period { return e.periods[0] }
 
 // farFuture ends what has no end and needs one.
 var farFuture = galien.MustDate("2099-12-31")
@@ -188,17 +193,19 @@ func userPeriod(e *event, c *cohort.Criterion) bool {
 	return true
 }
 
-// nested keeps the events for which the group holds with the event as index, in
-// an observation period that contains its start; where such periods overlap, in
-// any of them.
+// nested keeps the events for which the group holds with the event as index;
+// events outside every observation period are lost.
 func (q *question) nested(p *person, events []event, g cohort.Group) []event {
 	var kept []event
 	for _, e := range events {
+		index := indexEvent{event: e}
 		for _, period := range p.periods {
-			if period.Contains(e.start) && q.holds(indexEvent{e, period}, g) {
-				kept = append(kept, e)
-				break
+			if period.Contains(e.start) {
+				index.periods = append(index.periods, period)
 			}
+		}
+		if len(index.periods) > 0 && q.holds(index, g) {
+			kept = append(kept, e)
 		}
 	}
 	return kept
@@ -221,7 +228,7 @@ func byEntryOrder(events []indexEvent, limit cohort.Limit) {
 		case a.end.value != b.end.value:
 			return a.end.value < b.end.value
 		}
-		return periodBefore(a.period, b.period)
+		return periodBefore(a.period(), b.period())
 	})
 }
 

@@ -43,9 +43,11 @@ func (q *question) holds(index indexEvent, g cohort.Group) bool {
 // the criterion says.
 func (q *question) correlates(index indexEvent, c *cohort.Correlated) bool {
 	var matches []event
-	for _, e := range q.remembered(index.person, &c.Criterion) {
-		if q.matches(index, e, c) {
-			matches = append(matches, e)
+	for _, period := range index.periods {
+		for _, e := range q.remembered(index.person, &c.Criterion) {
+			if matchesIn(period, index.event, e, c) {
+				matches = append(matches, e)
+			}
 		}
 	}
 	if len(matches) == 0 && !c.CountsAbsence() {
@@ -66,15 +68,16 @@ func (q *question) correlates(index indexEvent, c *cohort.Correlated) bool {
 	panic("oracle: an occurrence that cohort does not define")
 }
 
-// matches reports whether an event lies where the criterion looks for it.
-func (q *question) matches(index indexEvent, e event, c *cohort.Correlated) bool {
-	if !c.IgnoreObservationPeriod && !index.period.Contains(e.start) {
+// matchesIn reports whether an event lies where the criterion looks for it, the
+// index event being in the given observation period.
+func matchesIn(period galien.Period, index, e event, c *cohort.Correlated) bool {
+	if !c.IgnoreObservationPeriod && !period.Contains(e.start) {
 		return false
 	}
-	if !inWindow(index, e, c.StartWindow, c.IgnoreObservationPeriod) {
+	if !inWindow(period, index, e, c.StartWindow, c.IgnoreObservationPeriod) {
 		return false
 	}
-	if c.EndWindow != nil && !inWindow(index, e, *c.EndWindow, c.IgnoreObservationPeriod) {
+	if c.EndWindow != nil && !inWindow(period, index, e, *c.EndWindow, c.IgnoreObservationPeriod) {
 		return false
 	}
 	if c.RestrictVisit {
@@ -86,7 +89,7 @@ func (q *question) matches(index indexEvent, e event, c *cohort.Correlated) bool
 // inWindow reports whether the event's date lies between the window's bounds.
 // A bound that cannot be placed, for want of a date, is met by no event; an
 // open one is that of the observation period, or none.
-func inWindow(index indexEvent, e event, w cohort.Window, unobserved bool) bool {
+func inWindow(period galien.Period, index, e event, w cohort.Window, unobserved bool) bool {
 	from, tested := some(index.start), some(e.start)
 	if w.IndexEnd {
 		from = index.end
@@ -100,9 +103,9 @@ func inWindow(index indexEvent, e event, w cohort.Window, unobserved bool) bool 
 		case b.Open && unobserved:
 			return 0, false, true
 		case b.Open && b.Before:
-			return int64(index.period.Start), true, true
+			return int64(period.Start), true, true
 		case b.Open:
-			return int64(index.period.End), true, true
+			return int64(period.End), true, true
 		}
 		return int64(from.value) + int64(b.Days), true, from.known
 	}

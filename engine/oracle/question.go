@@ -186,7 +186,7 @@ func (q *question) entryEvents(p *person) []indexEvent {
 			for _, period := range p.periods {
 				before, after := e.start.DaysSince(period.Start), period.End.DaysSince(e.start)
 				if period.Contains(e.start) && before >= q.def.PriorDays && after >= q.def.PostDays {
-					found = append(found, indexEvent{e, period})
+					found = append(found, indexEvent{e, []galien.Period{period}})
 				}
 			}
 		}
@@ -281,7 +281,7 @@ func (q *question) exitOf(e indexEvent) maybe[galien.Date] {
 			from = e.end
 		}
 		if from.known {
-			offer(min(from.value.AddDays(x.Days), e.period.End))
+			offer(min(from.value.AddDays(x.Days), e.period().End))
 		}
 	case cohort.DrugEra:
 		for _, era := range q.drugEras(e.person, x) {
@@ -289,15 +289,15 @@ func (q *question) exitOf(e indexEvent) maybe[galien.Date] {
 				offer(era.End)
 			}
 		}
-		offer(e.period.End)
+		offer(e.period().End)
 	case nil:
-		offer(e.period.End)
+		offer(e.period().End)
 	default:
 		panic("oracle: an exit that cohort does not define")
 	}
 	for i := range q.def.Censoring {
 		for _, c := range q.remembered(e.person, &q.def.Censoring[i]) {
-			if e.start <= c.start && c.start <= e.period.End {
+			if e.start <= c.start && c.start <= e.period().End {
 				offer(c.start)
 			}
 		}
