@@ -217,6 +217,19 @@ func (n node) optional() *int {
 	return &v
 }
 
+// maxDays bounds a number of days: more than any calendar holds, and so few that
+// no date they are added to is beyond what an engine can compute with.
+const maxDays = 10_000_000
+
+// days reads a number of days; none is 0.
+func (n node) days() int {
+	v := n.integerOr(0)
+	if v < -maxDays || v > maxDays {
+		n.refuse("over %d days", maxDays)
+	}
+	return v
+}
+
 // date reads a date as Circe does: the day of YYYY-MM-DD, a time after it cut off.
 func (n node) date() galien.Date {
 	s := n.text()

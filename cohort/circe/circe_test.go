@@ -44,6 +44,11 @@ func TestRefusalsNameThePath(t *testing.T) {
 		{rule(`{"Criteria":` + condition + `,"StartWindow":{"Start":{"Days":1,"Coeff":-1,"TimeUnit":"hour"},"End":{"Days":1,"Coeff":1}},"Occurrence":{"Type":2,"Count":1}}`), "StartWindow.Start.TimeUnit"},
 		{rule(`{"Criteria":` + condition + `,"StartWindow":{"Start":{"Days":1,"Coeff":-1},"End":{"Days":1,"Coeff":1}},"Occurrence":{"Type":3,"Count":1}}`), "Occurrence.Type"},
 		{rule(`{"Criteria":` + condition + `,"StartWindow":{"Start":{"Days":1,"Coeff":-1},"End":{"Days":1,"Coeff":1}},"Occurrence":{"Type":2,"Count":1,"IsDistinct":true,"CountColumn":"DAYS_SUPPLY"}}`), "Occurrence.CountColumn"},
+		{strings.Replace(with(condition, ""), `"PriorDays":0`, `"PriorDays":2147483647`, 1), "PrimaryCriteria.ObservationWindow.PriorDays"},
+		{with(condition, `,"EndStrategy":{"DateOffset":{"DateField":"StartDate","Offset":-10000001}}`), "EndStrategy.DateOffset.Offset"},
+		{with(condition, `,"EndStrategy":{"CustomEra":{"DrugCodesetId":0,"GapDays":0,"DaysSupplyOverride":2000000000}}`), "EndStrategy.CustomEra.DaysSupplyOverride"},
+		{rule(`{"Criteria":` + condition + `,"StartWindow":{"Start":{"Days":99999999,"Coeff":-1},"End":{"Days":1,"Coeff":1}},"Occurrence":{"Type":2,"Count":1}}`), "StartWindow.Start.Days"},
+		{with(condition, `,"AdditionalCriteria":`+strings.Repeat(`{"Type":"ALL","Groups":[`, 110)+strings.Repeat(`]}`, 110)), "Groups[0]"},
 		{`[]`, "definition"}, {`{}`, "PrimaryCriteria"}, {`{"PrimaryCriteria":{"CriteriaList":[]}}`, "ObservationWindow"}, {with("", ""), "PrimaryCriteria.CriteriaList"},
 	} {
 		_, err := circe.Read(strings.NewReader(c.text))

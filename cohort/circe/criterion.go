@@ -67,9 +67,9 @@ func readAdjustment(n node) *cohort.DateAdjustment {
 	n.only("StartWith", "StartOffset", "EndWith", "EndOffset")
 	return &cohort.DateAdjustment{
 		StartWithEnd: readDateField(n.child("StartWith"), "START_DATE") == "END_DATE",
-		StartOffset:  n.child("StartOffset").integerOr(0),
+		StartOffset:  n.child("StartOffset").days(),
 		EndWithEnd:   readDateField(n.child("EndWith"), "END_DATE") == "END_DATE",
-		EndOffset:    n.child("EndOffset").integerOr(0),
+		EndOffset:    n.child("EndOffset").days(),
 	}
 }
 

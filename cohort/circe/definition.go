@@ -41,7 +41,7 @@ func readExpression(n node) *cohort.Definition {
 		w.refuse("an observation window is needed; give PriorDays and PostDays, 0 for none")
 	}
 	w.only("PriorDays", "PostDays")
-	def.PriorDays, def.PostDays = w.child("PriorDays").integerOr(0), w.child("PostDays").integerOr(0)
+	def.PriorDays, def.PostDays = w.child("PriorDays").days(), w.child("PostDays").days()
 	def.EntryLimit = readLimit(p.child("PrimaryCriteriaLimit"))
 
 	if a := n.child("AdditionalCriteria"); !a.null() {
@@ -67,7 +67,7 @@ func readExpression(n node) *cohort.Definition {
 		if t := c.child("CollapseType"); t.textOr("ERA") != "ERA" {
 			t.refuse("unknown collapse type; ERA is the only one Circe runs")
 		}
-		def.EraPad = c.child("EraPad").integerOr(0)
+		def.EraPad = c.child("EraPad").days()
 	}
 	if c := n.child("CensorWindow"); !c.null() {
 		c.only("StartDate", "EndDate")
@@ -125,7 +125,7 @@ func readExit(n node) cohort.Exit {
 		n.refuse("give one end strategy, not both")
 	case !offset.null():
 		offset.only("DateField", "Offset")
-		e := cohort.DateOffset{Days: offset.child("Offset").integerOr(0)}
+		e := cohort.DateOffset{Days: offset.child("Offset").days()}
 		switch f := offset.child("DateField"); f.textOr("StartDate") {
 		case "StartDate":
 		case "EndDate":
@@ -139,15 +139,25 @@ func readExit(n node) cohort.Exit {
 		if era.child("DrugCodesetId").null() {
 			era.child("DrugCodesetId").refuse("a drug era needs a drug concept set")
 		}
-		return cohort.DrugEra{
-			Codeset: era.child("DrugCodesetId").integer(), GapDays: era.child("GapDays").integerOr(0),
-			Offset: era.child("Offset").integerOr(0), DaysForce: era.child("DaysSupplyOverride").optional(),
+		e := cohort.DrugEra{
+			Codeset: era.child("DrugCodesetId").integer(), GapDays: era.child("GapDays").days(), Offset: era.child("Offset").days(),
 		}
+		if force := era.child("DaysSupplyOverride"); !force.null() {
+			days := force.days()
+			e.DaysForce = &days
+		}
+		return e
 	}
 	return nil
 }
 
+// maxDepth bounds the parts of a group's path: the engine's SQL nests as deep.
+const maxDepth = 100
+
 func readGroup(n node) cohort.Group {
+	if strings.Count(n.path, ".") > maxDepth {
+		n.refuse("nested over %d parts deep", maxDepth)
+	}
 	n.only("Type", "Count", "CriteriaList", "DemographicCriteriaList", "Groups")
 	g := cohort.Group{}
 	switch t := n.child("Type"); strings.ToUpper(t.textOr("")) {
@@ -250,5 +260,5 @@ func readBound(n node) cohort.Bound {
 	if n.child("Days").null() {
 		return cohort.Bound{Open: true, Before: coeff == -1}
 	}
-	return cohort.Bound{Before: coeff == -1, Days: coeff * n.child("Days").integer()}
+	return cohort.Bound{Before: coeff == -1, Days: coeff * n.child("Days").days()}
 }
