@@ -126,7 +126,7 @@ func printSteps(w io.Writer, steps []shownStep) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "step\tevents\tpersons\treason")
 	for _, s := range steps {
-		fmt.Fprintf(t, "%s\t%v\t%v\t%s\n", s.Step, s.Events, s.Persons, s.Reason)
+		fmt.Fprintf(t, "%s\t%v\t%v\t%s\n", printable(s.Step), s.Events, s.Persons, s.Reason)
 	}
 	return t.Flush()
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"galien"
 )
@@ -75,7 +76,11 @@ func (o *output) path(name string) string { return filepath.Join(o.scratch.dir, 
 
 // deliver puts the answer in its place.
 func (o *output) deliver() error {
-	if err := os.Remove(o.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := os.Remove(o.dir)
+	if errors.Is(err, syscall.ENOTEMPTY) {
+		return galien.Errorf(galien.Conflict, "output folder: %s was filled by another command meanwhile; name a new one with --out", o.dir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("output folder: %w", err)
 	}
 	if err := os.Rename(o.scratch.dir, o.dir); err != nil {

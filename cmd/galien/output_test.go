@@ -71,3 +71,38 @@ func TestOutputStaysOutsideTheHub(t *testing.T) {
 		}
 	}
 }
+
+// Of two commands that answer into the same folder, the first wins.
+func TestOutputIsNotReplaced(t *testing.T) {
+	hub, dir := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	var outputs [2]*output
+	for i := range outputs {
+		o, err := newOutput(hub, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.discard()
+		writeFile(t, o.path(strings.Repeat("x", i+1)), nil)
+		outputs[i] = o
+	}
+	if err := outputs[0].deliver(); err != nil {
+		t.Fatal(err)
+	}
+	if err := outputs[1].deliver(); galien.KindOf(err) != galien.Conflict || err == nil {
+		t.Errorf("the second: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "x")); err != nil {
+		t.Errorf("the first answer: %v", err)
+	}
+}
+
+// The names of a definition's rules reach the terminal as plain text.
+func TestStepsArePrintable(t *testing.T) {
+	var b strings.Builder
+	if err := printSteps(&b, []shownStep{{Step: "rule \x1b[2J\nx", Events: 1, Persons: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "\x1b") || !strings.Contains(b.String(), "rule  [2J x") {
+		t.Errorf("%q", b.String())
+	}
+}
