@@ -8,10 +8,26 @@ import (
 	"galien/cohort"
 )
 
+// index is a table of index events. Once says that it has each event once; the
+// index events of nested criteria stand in it once for each observation period
+// they lie in.
+type index struct {
+	name string
+	once bool
+}
+
+// distinct is the word that makes events unique where they are not.
+func (x index) distinct() string {
+	if x.once {
+		return ""
+	}
+	return "DISTINCT "
+}
+
 // group returns a CTE of the events (person_id, event_id, each once) for which
 // the group holds.
-func (b *builder) group(g cohort.Group, events string) string {
-	everything := "SELECT DISTINCT person_id, event_id FROM " + events
+func (b *builder) group(g cohort.Group, events index) string {
+	everything := "SELECT " + events.distinct() + "person_id, event_id FROM " + events.name
 	if g.Empty() {
 		return b.cte(everything)
 	}
@@ -46,7 +62,7 @@ GROUP BY E.person_id, E.event_id HAVING count(M.person_id) %s %d`,
 }
 
 // correlated returns a CTE of the index events whose count of matches holds.
-func (b *builder) correlated(c cohort.Correlated, events string) string {
+func (b *builder) correlated(c cohort.Correlated, events index) string {
 	var counted *cohort.CountOperand
 	if c.Distinct != nil {
 		o, err := c.Criterion.CountOperandOf(*c.Distinct)
@@ -57,7 +73,7 @@ func (b *builder) correlated(c cohort.Correlated, events string) string {
 	}
 	criterion, on := b.criterion(c.Criterion, counted), strings.Join(windows(c), " AND ")
 	matches := func(join string) string {
-		return events + " P\n" + join + " JOIN (\n" + criterion + "\n) A ON " + on
+		return events.name + " P\n" + join + " JOIN (\n" + criterion + "\n) A ON " + on
 	}
 	holds := fmt.Sprintf("%s %d", [...]string{cohort.Exactly: "=", cohort.NoMoreThan: "<=", cohort.NoLessThan: ">="}[c.Occurrence], c.Count)
 	count := "count(*)"
@@ -65,16 +81,18 @@ func (b *builder) correlated(c cohort.Correlated, events string) string {
 		count = "count(DISTINCT A.counted)"
 	}
 	switch {
+	case counted == nil && c.Count == 0 && c.Occurrence != cohort.NoLessThan && !events.once:
+		return b.cte("SELECT DISTINCT person_id, event_id FROM " + events.name + "\nANTI JOIN (SELECT P.person_id, P.event_id FROM " + matches("SEMI") + ") M USING (person_id, event_id)")
 	case counted == nil && c.Count == 0 && c.Occurrence != cohort.NoLessThan:
-		return b.cte("SELECT DISTINCT P.person_id, P.event_id FROM " + matches("ANTI"))
+		return b.cte("SELECT " + events.distinct() + "P.person_id, P.event_id FROM " + matches("ANTI"))
 	case counted == nil && c.Count == 1 && c.Occurrence == cohort.NoLessThan:
-		return b.cte("SELECT DISTINCT P.person_id, P.event_id FROM " + matches("SEMI"))
+		return b.cte("SELECT " + events.distinct() + "P.person_id, P.event_id FROM " + matches("SEMI"))
 	case !c.CountsAbsence():
 		return b.cte("SELECT P.person_id, P.event_id FROM " + matches("INNER") + "\nGROUP BY P.person_id, P.event_id HAVING " + count + " " + holds)
 	default:
 		n := b.cte("SELECT P.person_id, P.event_id, " + count + " AS n FROM " + matches("INNER") + "\nGROUP BY P.person_id, P.event_id")
-		return b.cte(fmt.Sprintf("SELECT E.person_id, E.event_id FROM (SELECT DISTINCT person_id, event_id FROM %s) E\nLEFT JOIN %s N ON N.person_id = E.person_id AND N.event_id = E.event_id WHERE coalesce(N.n, 0) %s",
-			events, n, holds))
+		return b.cte(fmt.Sprintf("SELECT E.person_id, E.event_id FROM (SELECT %sperson_id, event_id FROM %s) E\nLEFT JOIN %s N ON N.person_id = E.person_id AND N.event_id = E.event_id WHERE coalesce(N.n, 0) %s",
+			events.distinct(), events.name, n, holds))
 	}
 }
 
@@ -116,13 +134,13 @@ func windows(c cohort.Correlated) []string {
 	return on
 }
 
-func (b *builder) demographic(d cohort.Demographic, events string) string {
+func (b *builder) demographic(d cohort.Demographic, events index) string {
 	where := []string{"true"}
 	for _, f := range d.Filters {
 		where = append(where, b.filter(f, "E"))
 	}
-	return b.cte(fmt.Sprintf("SELECT DISTINCT E.person_id, E.event_id FROM %s E JOIN %s P ON P.person_id = E.person_id WHERE %s",
-		events, b.rel("person"), strings.Join(where, " AND ")))
+	return b.cte(fmt.Sprintf("SELECT %sE.person_id, E.event_id FROM %s E JOIN %s P ON P.person_id = E.person_id WHERE %s",
+		events.distinct(), events.name, b.rel("person"), strings.Join(where, " AND ")))
 }
 
 // criterion returns a query of events: person_id, event_id, start_date,
@@ -179,13 +197,13 @@ func (b *builder) criterion(c cohort.Criterion, counted *cohort.CountOperand) st
 		return query
 	}
 	events := b.cte(query)
-	index := b.cte(fmt.Sprintf("SELECT Q.*, OP.op_start, OP.op_end FROM %s Q JOIN %s OP ON OP.person_id = Q.person_id AND OP.op_start <= Q.start_date AND OP.op_end >= Q.start_date",
-		events, observation(b.rel)))
+	nested := index{name: b.cte(fmt.Sprintf("SELECT Q.*, OP.op_start, OP.op_end FROM %s Q JOIN %s OP ON OP.person_id = Q.person_id AND OP.op_start <= Q.start_date AND OP.op_end >= Q.start_date",
+		events, observation(b.rel)))}
 	extra := ""
 	if counted != nil {
 		extra = ", counted"
 	}
-	return fmt.Sprintf("SELECT person_id, event_id, start_date, end_date, visit_id, sort_date%s FROM %s SEMI JOIN %s USING (person_id, event_id)", extra, events, b.group(*c.Nested, index))
+	return fmt.Sprintf("SELECT person_id, event_id, start_date, end_date, visit_id, sort_date%s FROM %s SEMI JOIN %s USING (person_id, event_id)", extra, events, b.group(*c.Nested, nested))
 }
 
 func countedColumn(o cohort.CountOperand, start, end string) string {

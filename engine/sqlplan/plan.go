@@ -78,20 +78,28 @@ func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 		p.Statements = append(p.Statements, "CREATE OR REPLACE TEMP TABLE "+table+" AS\n"+query)
 		return table
 	}
-	step := func(name, reason, source string) {
+	count := func(name, reason, persons, source string) {
 		p.StepNames = append(p.StepNames, cohort.Step{Name: name, Reason: reason})
 		if p.Steps != "" {
 			p.Steps += "\nUNION ALL\n"
 		}
+		p.Steps += fmt.Sprintf("SELECT %d AS step, count(*) AS events, %s AS persons FROM %s", len(p.StepNames), persons, source)
+	}
+
+	step := func(name, reason, source string) {
 		persons := "count(DISTINCT person_id)"
 		if single {
 			persons = "count(*)"
 		}
-		p.Steps += fmt.Sprintf("SELECT %d AS step, count(*) AS events, %s AS persons FROM %s", len(p.StepNames), persons, source)
+		count(name, reason, persons, source)
 	}
 
 	events := add(entry, b.entryQuery())
-	step("entry events", "start inside an observation period with the required days before and after", events)
+	first := "count(DISTINCT person_id)"
+	if b.uses.order {
+		first = "count(*) FILTER (WHERE ordinal = 1)"
+	}
+	count("entry events", "start inside an observation period with the required days before and after", first, events)
 	events = limited(events, "ordinal", def.EntryLimit)
 	single = def.EntryLimit != cohort.All
 	step("entry limit", "only the "+kept(def.EntryLimit), events)
@@ -115,7 +123,7 @@ func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 		}
 		all := int64(1)<<len(def.Rules) - 1
 		events = fmt.Sprintf("(SELECT * FROM %s WHERE mask = %d)", ruled, all)
-		p.Inclusion = inclusionQuery()
+		p.Inclusion = inclusionQuery(single)
 	}
 	if !single && def.ResultLimit != cohort.All {
 		events = add(included, b.resultQuery(events))
@@ -309,8 +317,8 @@ func observation(rel Relation) string {
 func (b *builder) qualifiedQuery(primary string, single bool) string {
 	from := primary
 	if g := b.def.Additional; !g.Empty() {
-		events := b.cte("SELECT * FROM " + primary)
-		from = events + " SEMI JOIN " + b.group(*g, events) + " USING (person_id, event_id)"
+		events := index{b.cte("SELECT * FROM " + primary), true}
+		from = events.name + " SEMI JOIN " + b.group(*g, events) + " USING (person_id, event_id)"
 	}
 	ord := "1"
 	if !single && b.def.QualifiedLimit != cohort.All {
@@ -320,13 +328,13 @@ func (b *builder) qualifiedQuery(primary string, single bool) string {
 }
 
 func (b *builder) rulesQuery(events string) string {
-	all := b.cte("SELECT " + eventColumns + " FROM " + events)
+	all := index{b.cte("SELECT " + eventColumns + " FROM " + events), true}
 	var bits []string
 	for i, r := range b.def.Rules {
 		bits = append(bits, fmt.Sprintf("SELECT person_id, event_id, CAST(%d AS BIGINT) AS bit FROM %s", int64(1)<<i, b.group(r.Group, all)))
 	}
 	masks := b.cte("SELECT person_id, event_id, CAST(sum(bit) AS BIGINT) AS mask FROM (\n" + strings.Join(bits, "\nUNION ALL\n") + "\n) GROUP BY person_id, event_id")
-	return b.with(fmt.Sprintf("SELECT %s, coalesce(mask, 0) AS mask FROM %s LEFT JOIN %s USING (person_id, event_id)", eventColumns, all, masks))
+	return b.with(fmt.Sprintf("SELECT %s, coalesce(mask, 0) AS mask FROM %s LEFT JOIN %s USING (person_id, event_id)", eventColumns, all.name, masks))
 }
 
 // resultQuery keeps one event of each person.
@@ -337,8 +345,11 @@ func (b *builder) resultQuery(events string) string {
 
 // inclusionQuery counts masks over all qualified events (mode 0) and over each
 // person's best event (mode 1): most rules met, then the lowest rule met, then
-// the earliest.
-func inclusionQuery() string {
+// the earliest. Where a person has one event at most the two are the same.
+func inclusionQuery(single bool) string {
+	if single {
+		return fmt.Sprintf("SELECT mode, mask, count(*) AS persons FROM %s, (VALUES (0), (1)) m(mode) GROUP BY ALL ORDER BY 1, 2", ruled)
+	}
 	return fmt.Sprintf(`SELECT 0 AS mode, mask, count(*) AS persons FROM %[1]s GROUP BY mask
 UNION ALL
 SELECT 1, mask, count(*) FROM (
