@@ -72,11 +72,11 @@ var eventTables = []string{
 
 // Hostile returns tables full of ties, nulls, edges, repeated, overlapping and
 // adjacent periods, and dangling links, the same for the same seed. Keys are
-// unique over all tables.
+// unique over the rows of one person, and used again for every other.
 func Hostile(seed uint64) Tables {
 	d := newDice(seed, 1)
 	t := vocabularyTables()
-	h := hostile{dice: d, tables: t, nextID: 1000}
+	h := hostile{dice: d, tables: t, lastID: map[int64]int64{}}
 	for id := int64(1); id <= 3; id++ {
 		h.add("provider", map[string]any{"provider_id": id})
 		h.add("care_site", map[string]any{"care_site_id": id})
@@ -91,8 +91,12 @@ func Hostile(seed uint64) Tables {
 		}
 	}
 	for _, table := range eventTables {
+		owner := "person_id"
+		if table == "location_history" {
+			owner = "entity_id"
+		}
 		for range d.between(int(h.persons), 4*int(h.persons)) {
-			h.add(table, map[string]any{})
+			h.add(table, map[string]any{owner: int64(d.between(1, int(h.persons)))})
 		}
 	}
 	return t
@@ -101,11 +105,15 @@ func Hostile(seed uint64) Tables {
 type hostile struct {
 	dice
 	tables  Tables
-	nextID  int64
+	lastID  map[int64]int64 // by person
 	persons int64
 }
 
-func (h *hostile) id() int64 { h.nextID++; return h.nextID }
+// id returns the next key of a person's rows.
+func (h *hostile) id(person int64) int64 {
+	h.lastID[person]++
+	return 1000 + h.lastID[person]
+}
 
 func (h *hostile) day() galien.Date { return firstDay.AddDays(h.IntN(days)) }
 
@@ -114,7 +122,7 @@ func (h *hostile) day() galien.Date { return firstDay.AddDays(h.IntN(days)) }
 func (h *hostile) periods(p int64) {
 	add := func(from, to int) {
 		h.tables["observation_period"] = append(h.tables["observation_period"], map[string]any{
-			"observation_period_id": h.id(), "person_id": p, "period_type_concept_id": pick(h.dice, concepts...),
+			"observation_period_id": h.id(p), "person_id": p, "period_type_concept_id": pick(h.dice, concepts...),
 			"observation_period_start_date": firstDay.AddDays(from), "observation_period_end_date": firstDay.AddDays(to)})
 	}
 	switch h.IntN(6) {
@@ -155,16 +163,14 @@ func (h *hostile) add(name string, row map[string]any) {
 
 func (h *hostile) value(t cdm.Table, c cdm.Column, row map[string]any) any {
 	maybe := func(v any) any {
-		if !c.Required && h.chance(25) {
+		if c.Name != t.ConceptColumn() && h.chance(25) {
 			return nil
 		}
 		return v
 	}
 	switch {
 	case c.Name == t.PrimaryKey():
-		return h.id()
-	case c.Name == "person_id" || c.Name == "entity_id":
-		return int64(h.between(1, int(h.persons)))
+		return h.id(personOf(row))
 	case c.Name == "domain_id":
 		return pick(h.dice, "PERSON", "PERSON", "PERSON", "CARE_SITE")
 	case c.Name == "gender_concept_id":
