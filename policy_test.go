@@ -45,7 +45,6 @@ const (
 	xmod     = "golang.org/x/mod"
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
-	xtext    = "golang.org/x/text"
 	gonum    = "gonum.org/v1/gonum"
 )
 
@@ -73,14 +72,14 @@ var policy = map[string]rule{
 	"cohort":            {pure: true},
 	"cohort/circe":      {first: []string{"cohort"}, pure: true},
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
-	"engine/sqlplan":    {first: []string{"cohort"}},
+	"engine/sqlplan":    {first: []string{"cohort"}, pure: true},
 	"engine/duckdb":     {first: []string{"cdm", "cohort", "engine/sqlplan", "lake", "lake/duck", "permit"}, third: []string{duckdbGo}, cgo: true},
-	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "permit", "refdata"}, clock: true},
+	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "lake", "permit", "refdata"}, clock: true},
 
 	// release
-	"study":      {first: []string{"cohort", "disclosure", "permit"}, third: []string{gonum}},
+	"study":      {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
 	"disclosure": {pure: true},
-	"release":    {first: []string{"disclosure", "permit", "study"}},
+	"release":    {first: []string{"disclosure", "study"}},
 
 	"synth":      {first: []string{"cdm"}},
 	"examples":   {},
