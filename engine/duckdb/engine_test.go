@@ -338,3 +338,33 @@ func TestExtract(t *testing.T) {
 		t.Errorf("second extract: %v", err)
 	}
 }
+
+// A row that begins in the permit's window tells nothing of the days after it.
+func TestExtractEndsWithTheWindow(t *testing.T) {
+	tables := small()
+	late := tables["drug_exposure"][1] // person 1, from 2021-03-06
+	late["drug_exposure_end_date"] = d("2022-02-03")
+	late["drug_exposure_end_datetime"] = time.Date(2022, 2, 3, 10, 11, 12, 0, time.UTC)
+	late["verbatim_end_date"] = d("2020-11-12")
+	snap := newSnapshot(t, tables)
+	e := newEngine(t, snap)
+	def := read(t, nsaid)
+	dir := t.TempDir()
+	p := allow(t, strings.NewReplacer("dates: exact", "dates: exact\nwindow: {start: 2021-01-01, end: 2021-12-31}", `tables: "*"`,
+		"tables: {person: [], observation_period: \"*\", drug_exposure: [drug_concept_id, drug_exposure_start_date, drug_exposure_end_date, drug_exposure_end_datetime, verbatim_end_date, days_supply, visit_occurrence_id]}").
+		Replace(steward), permit.Extract, snap, def)
+	out, err := e.Extract(t.Context(), p, def, 7, plainIDs{}, duckdb.CSV, dir)
+	must(t, err)
+	b, err := os.ReadFile(filepath.Join(dir, "drug_exposure.csv"))
+	must(t, err)
+	want := "drug_exposure_id,person_id,drug_concept_id,drug_exposure_start_date,drug_exposure_end_date,drug_exposure_end_datetime,verbatim_end_date,days_supply,visit_occurrence_id\n" +
+		"130502,901,11,2021-03-06,2021-12-31,2021-12-31 00:00:00,2021-01-01,,161502\n130504,903,10,2021-12-30,2021-12-30,,,,161504\n"
+	if string(b) != want {
+		t.Errorf("got\n%s\nwant\n%s", b, want)
+	}
+	for _, c := range out.Dictionary {
+		if c.Column == "verbatim_end_date" && c.Content != "as recorded, cut to the permit's window" {
+			t.Errorf("the dictionary says %q", c.Content)
+		}
+	}
+}

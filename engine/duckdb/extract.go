@@ -42,7 +42,7 @@ const (
 type ExtractedColumn struct {
 	Table, Column, Type string
 	// Content says how the value was changed: "as recorded", "id of this permit",
-	// "first day of the month", "left out".
+	// "first day of the month, cut to the permit's window", "left out".
 	Content string
 }
 
@@ -174,7 +174,11 @@ func (r *run) extractColumns(t cdm.Table, s permit.Scope) (columns []string, dic
 		case strings.HasSuffix(c.Name, "event_id") || c.Name == "episode_parent_id":
 			expression, content = leftOut(c), "left out: may refer to a row of any table"
 		case c.Type == cdm.Date || c.Type == cdm.Datetime:
-			expression, content = blur(expression, c.Type, s.Dates), precision(s.Dates)
+			content = precision(s.Dates)
+			if s.Window != nil && t.DateColumn() != "" {
+				expression, content = cut(expression, c.Type, *s.Window), content+", cut to the permit's window"
+			}
+			expression = blur(expression, c.Type, s.Dates)
 		case strings.HasSuffix(c.Name, "_time") || c.Name == "day_of_birth" && s.Dates != permit.DatesExact ||
 			c.Name == "month_of_birth" && s.Dates == permit.DatesYear:
 			if s.Dates != permit.DatesExact {
@@ -189,6 +193,13 @@ func (r *run) extractColumns(t cdm.Table, s permit.Scope) (columns []string, dic
 
 func (r *run) pseudonym(table, column string) string {
 	return fmt.Sprintf("%s(%s, t.%s)", r.idFunction, duck.Quote(table), duck.Ident(column))
+}
+
+// cut moves a date outside a window to its edge. A row is there because it
+// began in the window; what ended later did so on a day that is hidden.
+func cut(expression string, t cdm.Type, w galien.Period) string {
+	return fmt.Sprintf("CASE WHEN CAST(%[1]s AS DATE) > %[2]s THEN CAST(%[2]s AS %[4]s) WHEN CAST(%[1]s AS DATE) < %[3]s THEN CAST(%[3]s AS %[4]s) ELSE %[1]s END",
+		expression, day(w.End), day(w.Start), sqlType(t))
 }
 
 func leftOut(c cdm.Column) string { return "CAST(NULL AS " + sqlType(c.Type) + ")" }
