@@ -230,6 +230,9 @@ func TestPermitLife(t *testing.T) {
 	if code, _, _ := galienRun(t, "", "permit", "grant", hub, "absent.yaml"); code != 3 {
 		t.Errorf("no such file: exit %d", code)
 	}
+	if code, _, _ := galienRun(t, "", "permit", "grant", hub, t.TempDir()); code != 2 {
+		t.Errorf("a folder for a file: exit %d", code)
+	}
 
 	// granted, granted, revoked, granted (refused) and failed, granted
 	var got []string

@@ -74,7 +74,7 @@ func readInput(stdin io.Reader, name string) ([]byte, error) {
 		if os.IsNotExist(err) {
 			return nil, galien.Errorf(galien.NotFound, "read %s: there is no such file", name)
 		}
-		return nil, fmt.Errorf("read file: %w", err)
+		return nil, galien.Errorf(galien.Invalid, "read file: %w", err)
 	}
 	return b, nil
 }
