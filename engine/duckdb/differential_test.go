@@ -29,3 +29,11 @@ func TestScopes(t *testing.T) {
 		return snap, newEngine(t, snap), nil
 	})
 }
+
+// What the vocabulary cannot resolve is refused.
+func TestWithoutVocabulary(t *testing.T) {
+	enginetest.WithoutVocabulary(t, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {
+		snap := newSnapshot(t, tables)
+		return snap, newEngine(t, snap), nil
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"galien"
 	"galien/cohort"
 	"galien/engine/oracle"
 	"galien/lake"
@@ -78,6 +79,44 @@ func Scopes(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot,
 		}
 	}
 	t.Logf("seed %d: %d definitions under random permits agree with the oracle, %d of them with a non-empty cohort", seed, n, nonEmpty)
+}
+
+// WithoutVocabulary holds engines to refuse what they cannot resolve: concept
+// sets without CONCEPT, descendants in a permit without CONCEPT_ANCESTOR.
+func WithoutVocabulary(t *testing.T, open func(Tables) (*lake.Snapshot, Engine, error)) {
+	t.Helper()
+	withSets := &cohort.Definition{Entry: []cohort.Criterion{{Domain: cohort.Domains()[0]}}, ConceptSets: []cohort.ConceptSet{{ID: 0}}}
+	without := &cohort.Definition{Entry: []cohort.Criterion{{Domain: cohort.Domains()[0]}}}
+	const deny = Everything + "concepts: {deny: [{concept: 1, descendants: %t}]}\n"
+	for _, c := range []struct {
+		name    string
+		terms   string
+		lacking string
+		def     *cohort.Definition
+		refused bool
+	}{
+		{"concept sets", Everything, "concept", withSets, true},
+		{"no concept sets", Everything, "concept", without, false},
+		{"denied descendants", fmt.Sprintf(deny, true), "concept_ancestor", without, true},
+		{"a denied concept", fmt.Sprintf(deny, false), "concept_ancestor", without, false},
+	} {
+		tables := Hostile(1)
+		delete(tables, c.lacking)
+		snapshot, engine, err := open(tables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, e := range map[string]Engine{"engine": engine, "oracle": oracle.New(snapshot)} {
+			p, err := NewDesk(t, c.terms).Allow(t.Context(), permit.RunCohort, snapshot.ID, c.def)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = e.Cohort(t.Context(), p, c.def, func(cohort.Row) error { return nil })
+			if refused := err != nil && galien.KindOf(err) == galien.NotFound; refused != c.refused || err != nil && !refused {
+				t.Errorf("%s without %s, %s: %v", c.name, c.lacking, name, err)
+			}
+		}
+	}
 }
 
 // randomTerms are the terms of a permit that hides something.

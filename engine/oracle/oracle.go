@@ -99,8 +99,13 @@ func (e *Engine) question(ctx context.Context, p permit.Permitted, def *cohort.D
 	if e.snapshot == nil {
 		return prepare(e.data.within(scope), def)
 	}
-	vocabulary := len(def.ConceptSets) > 0 || len(scope.Deny) > 0 || len(scope.Allow) > 0
-	data, err := Load(ctx, e.snapshot, needed, vocabulary)
+	if err := e.hasVocabulary(def, scope); err != nil {
+		return nil, err
+	}
+	if len(def.ConceptSets)+len(scope.Deny)+len(scope.Allow) > 0 {
+		maps.Copy(needed, vocabularyColumns)
+	}
+	data, err := Load(ctx, e.snapshot, needed)
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
@@ -133,20 +138,25 @@ var vocabularyColumns = cohort.Columns{
 	"concept_relationship": {"concept_id_1", "concept_id_2", "relationship_id", "invalid_reason"},
 }
 
+// hasVocabulary refuses a question whose concepts the snapshot cannot resolve.
+func (e *Engine) hasVocabulary(def *cohort.Definition, s permit.Scope) error {
+	if _, ok := e.snapshot.Table("concept"); !ok && len(def.ConceptSets) > 0 {
+		return galien.Errorf(galien.NotFound, "the lake has no vocabulary, which concept sets need: ingest the CONCEPT and CONCEPT_ANCESTOR tables")
+	}
+	_, ok := e.snapshot.Table("concept_ancestor")
+	for _, c := range slices.Concat(s.Deny, s.Allow) {
+		if c.Descendants && !ok {
+			return galien.Errorf(galien.NotFound, "the lake has no CONCEPT_ANCESTOR table, without which the descendants that the permit names cannot be told: ingest that table")
+		}
+	}
+	return nil
+}
+
 // Load reads columns of tables from a snapshot, with the columns by which a
-// permit hides rows, and the vocabulary when asked. A table that the snapshot
-// lacks is empty; without a CONCEPT table no concept set can be resolved, and
-// asking for the vocabulary fails with NotFound.
-func Load(ctx context.Context, s *lake.Snapshot, needed cohort.Columns, vocabulary bool) (*Data, error) {
-	if _, ok := s.Table("concept"); vocabulary && !ok {
-		return nil, galien.Errorf(galien.NotFound, "the lake has no vocabulary, which concept sets need: ingest the CONCEPT and CONCEPT_ANCESTOR tables")
-	}
-	read := maps.Clone(needed)
-	if vocabulary {
-		maps.Copy(read, vocabularyColumns)
-	}
+// permit hides rows. A table that the snapshot lacks is empty.
+func Load(ctx context.Context, s *lake.Snapshot, needed cohort.Columns) (*Data, error) {
 	tables := map[string][]row{}
-	for name, columns := range read {
+	for name, columns := range needed {
 		if _, ok := s.Table(name); !ok {
 			continue
 		}
