@@ -71,7 +71,7 @@ away by subtraction, are withheld.`,
 			if err != nil {
 				return err
 			}
-			steps := clearedSteps(p, s)
+			steps := clearedSteps(p, s)[0]
 			if err := q.gate.Deliver(ctx, p, nil); err != nil {
 				return err
 			}
@@ -100,22 +100,24 @@ type shownStep struct {
 	Persons any    `json:"persons"`
 }
 
-// clearedSteps shows the attrition in full under a permit that lets rows out,
-// and through disclosure control under any other.
-func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
-	var all []shownStep
-	if p.Level() == permit.LevelRows {
+// clearedSteps shows the attritions of one answer's cohorts: in full under a
+// permit that lets rows out, and through disclosure control under any other.
+func clearedSteps(p permit.Permitted, summaries ...cohort.Summary) [][]shownStep {
+	all := make([][]shownStep, len(summaries))
+	raw := make([][]disclosure.Step, len(summaries))
+	for i, s := range summaries {
 		for _, a := range s.Attrition {
-			all = append(all, shownStep{a.Name, a.Reason, a.Events, a.Persons})
+			all[i] = append(all[i], shownStep{a.Name, a.Reason, a.Events, a.Persons})
+			raw[i] = append(raw[i], disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
 		}
+	}
+	if p.Level() == permit.LevelRows {
 		return all
 	}
-	var raw []disclosure.Step
-	for _, a := range s.Attrition {
-		raw = append(raw, disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
-	}
-	for i, c := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
-		all = append(all, shownStep{s.Attrition[i].Name, c.Reason, c.Events, c.Persons})
+	for i, steps := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
+		for k, c := range steps {
+			all[i][k].Events, all[i][k].Persons = c.Events, c.Persons
+		}
 	}
 	return all
 }
@@ -147,11 +149,13 @@ func newCohortRunCommand() *cobra.Command {
   refused.csv     the definitions that could not be evaluated, and why
   provenance.json snapshot, definitions, permit and engine
 
-A FILE that is a folder stands for its *.json files. The id of a cohort is the
+Among several definitions one that is refused does not stop the others; alone,
+it is the command's error. A FILE that is a folder stands for its *.json files. The id of a cohort is the
 first number in its file's name, or --id for a single file. subject_id is the
-lake's person key, and dates are as exact as the permit's. Under a permit that lets no rows out, cohort.csv and
-inclusion.csv are not written; counts.csv has the numbers of persons and
-periods, small ones withheld.`,
+lake's person key, and dates are as exact as the permit's. Under a permit that
+lets no rows out, cohort.csv and inclusion.csv are not written; counts.csv has
+the numbers of persons and periods. Small ones are withheld, and so are those
+that would give a small one away by subtraction, between definitions too.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" && !explain {
@@ -182,7 +186,8 @@ periods, small ones withheld.`,
 
 // refusal is a definition that was not evaluated.
 type refusal struct {
-	file, reason string
+	file   string // base name
+	reason error
 }
 
 // readDefinitions reads files and folders of definitions. With a single file,
@@ -219,7 +224,7 @@ func readDefinitions(stdin io.Reader, paths []string, id int64) ([]definition, [
 			if len(files) == 1 || galien.KindOf(err) == galien.Conflict {
 				return nil, nil, err
 			}
-			refused = append(refused, refusal{filepath.Base(f), err.Error()})
+			refused = append(refused, refusal{filepath.Base(f), err})
 			continue
 		}
 		seen[d.id] = d.file
@@ -279,6 +284,7 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 	var a answer
 	var prov provenance
 	var allowed []permit.Permitted
+	var summaries []cohort.Summary
 	for i, d := range definitions {
 		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"source_ids": strconv.FormatBool(sourceIDs)})
 		if err != nil {
@@ -294,18 +300,22 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
-		a.summary(d.id, p, s)
+		summaries = append(summaries, s)
 		prov.Definitions = append(prov.Definitions, d.provenance(p))
 		allowed = append(allowed, p)
 		run++
 	}
+	if len(definitions) > 0 {
+		a.summaries(definitions, allowed[0], summaries)
+	}
+	if len(allowed) == 0 {
+		return fmt.Errorf("none of %d definitions could be run; the first: %w", len(refused), refused[0].reason)
+	}
 	if err := a.close(); err != nil {
 		return err
 	}
-	if len(definitions) > 0 {
-		if err := o.json("provenance.json", prov); err != nil {
-			return err
-		}
+	if err := o.json("provenance.json", prov); err != nil {
+		return err
 	}
 	if err := writeRefused(o, refused); err != nil {
 		return err
@@ -319,9 +329,9 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		return err
 	}
 	bar.finish()
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d definitions run, %d refused; see %s\n", len(definitions), len(refused), out)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%d definitions run, %d refused; see %s\n", len(allowed), len(refused), out)
 	if len(refused) > 0 {
-		return galien.Errorf(galien.Invalid, "%d of %d definitions were refused; the reasons are in refused.csv", len(refused), len(refused)+len(definitions))
+		fmt.Fprintln(cmd.ErrOrStderr(), "The refused definitions and the reasons are in refused.csv.")
 	}
 	return nil
 }
@@ -335,7 +345,7 @@ func writeRefused(o *output, refused []refusal) error {
 		return err
 	}
 	for _, r := range refused {
-		t.row(r.file, r.reason)
+		t.row(r.file, r.reason.Error())
 	}
 	return t.close()
 }
@@ -395,19 +405,22 @@ func (a *answer) row(id int64, r cohort.Row) error {
 	return nil
 }
 
-func (a *answer) summary(id int64, p permit.Permitted, s cohort.Summary) {
-	key := strconv.FormatInt(id, 10)
-	steps := clearedSteps(p, s)
-	for _, c := range steps {
-		a.attrition.row(key, c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons))
-	}
-	if a.counts != nil {
-		last := steps[len(steps)-1]
-		a.counts.row(key, fmt.Sprint(last.Persons), fmt.Sprint(last.Events))
-	}
-	if a.inclusion != nil {
-		for _, m := range s.Inclusion {
-			a.inclusion.row(key, strconv.Itoa(m.Mode), strconv.FormatInt(m.Mask, 10), strconv.FormatInt(m.Persons, 10))
+// summaries writes the counts of all definitions, cleared together, since they
+// are read together. p is the permission of any: they are of one permit.
+func (a *answer) summaries(definitions []definition, p permit.Permitted, summaries []cohort.Summary) {
+	for i, steps := range clearedSteps(p, summaries...) {
+		key := strconv.FormatInt(definitions[i].id, 10)
+		for _, c := range steps {
+			a.attrition.row(key, c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons))
+		}
+		if a.counts != nil {
+			last := steps[len(steps)-1]
+			a.counts.row(key, fmt.Sprint(last.Persons), fmt.Sprint(last.Events))
+		}
+		if a.inclusion != nil {
+			for _, m := range summaries[i].Inclusion {
+				a.inclusion.row(key, strconv.Itoa(m.Mode), strconv.FormatInt(m.Mask, 10), strconv.FormatInt(m.Persons, 10))
+			}
 		}
 	}
 }
