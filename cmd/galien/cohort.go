@@ -150,12 +150,13 @@ func newCohortRunCommand() *cobra.Command {
   provenance.json snapshot, definitions, permit and engine
 
 Among several definitions one that is refused does not stop the others; alone,
-it is the command's error. A FILE that is a folder stands for its *.json files. The id of a cohort is the
-first number in its file's name, or --id for a single file. subject_id is the
-lake's person key, and dates are as exact as the permit's. Under a permit that
-lets no rows out, cohort.csv and inclusion.csv are not written; counts.csv has
-the numbers of persons and periods. Small ones are withheld, and so are those
-that would give a small one away by subtraction, between definitions too.`,
+it is the command's error. A FILE that is a folder stands for its *.json files.
+The id of a cohort is the first number in its file's name, or --id for a single
+file. subject_id is the lake's person key, and dates are as exact as the
+permit's. Under a permit that lets no rows out, cohort.csv and inclusion.csv are
+not written; counts.csv has the numbers of persons and periods. Small ones are
+withheld, and so are those that would give a small one away by subtraction,
+between definitions too.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" && !explain {
@@ -284,13 +285,19 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 	var a answer
 	var prov provenance
 	var allowed []permit.Permitted
+	var answered []definition
 	var summaries []cohort.Summary
-	for i, d := range definitions {
+	several := len(definitions)+len(refused) > 1
+	for _, d := range definitions {
 		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"source_ids": strconv.FormatBool(sourceIDs)})
+		if several && galien.KindOf(err) == galien.Denied {
+			refused = append(refused, refusal{d.file, err})
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if i == 0 {
+		if len(allowed) == 0 {
 			prov = q.provenance(engine, p)
 			if err := a.open(ctx, q, o, p, sourceIDs); err != nil {
 				return err
@@ -300,17 +307,15 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
-		summaries = append(summaries, s)
+		answered, summaries = append(answered, d), append(summaries, s)
 		prov.Definitions = append(prov.Definitions, d.provenance(p))
 		allowed = append(allowed, p)
 		run++
 	}
-	if len(definitions) > 0 {
-		a.summaries(definitions, allowed[0], summaries)
-	}
 	if len(allowed) == 0 {
 		return fmt.Errorf("none of %d definitions could be run; the first: %w", len(refused), refused[0].reason)
 	}
+	a.summaries(answered, allowed[0], summaries)
 	if err := a.close(); err != nil {
 		return err
 	}

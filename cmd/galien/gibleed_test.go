@@ -237,3 +237,39 @@ func gunzip(t *testing.T, path string) string {
 	}
 	return out.Name()
 }
+
+// One bad definition never stops the others, and is listed with its reason;
+// alone it is the command's error.
+func TestRefusedAmongOthers(t *testing.T) {
+	hub := gibleedHub(t)
+	researcher := grant(t, hub, "researcher")
+	dir := t.TempDir()
+	good := everyEvent(t, "7 bleeding", "ConditionOccurrence", 192671)
+	denied := everyEvent(t, "8 procedures", "ProcedureOccurrence", 4107731)
+	for name, from := range map[string]string{"7.json": good, "8.json": denied} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "9.json"), []byte(`{"PrimaryCriteria":{"CriteriaList":[{"NoteNlp":{}}]}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	mustGalien(t, "cohort", "run", hub, "--permit", researcher, "--out", out, dir)
+	got := readCSV(t, filepath.Join(out, "refused.csv"))
+	if len(got) != 3 || got[1][0] != "9.json" || !strings.Contains(got[1][1], "NoteNlp") || got[2][0] != "8.json" || !strings.Contains(got[2][1], "procedure_occurrence") {
+		t.Errorf("refused.csv: %v", got)
+	}
+	if rows := readCSV(t, filepath.Join(out, "cohort.csv")); len(rows) != 480 {
+		t.Errorf("%d lines of cohort 7, want 480", len(rows))
+	}
+	for file, code := range map[string]int{"8.json": 4, "9.json": 2} {
+		if _, errs, got := galienCommand(t, "cohort", "run", hub, "--permit", researcher, "--out", filepath.Join(t.TempDir(), "out"), filepath.Join(dir, file)); got != code {
+			t.Errorf("%s alone: exit %d, want %d: %s", file, got, code, errs)
+		}
+	}
+}
