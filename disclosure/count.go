@@ -71,62 +71,54 @@ type ClearedStep struct {
 	Persons Count  `json:"persons"`
 }
 
-// ClearSteps clears the attritions of the cohorts of one answer, one series of
-// steps each. A number is shown when it is not under the threshold and when
-// subtracting any other shown number of the answer, of the same cohort or not,
-// gives zero or at least the threshold: two definitions that differ in one rule
-// give its effect away as two steps of one definition do. The last step of each
-// series is cleared first, since it is the cohort's own count and may be shown
-// elsewhere, then the first of each, then the others in order. Events are shown
-// only where persons are, and where persons with more than one event are not
-// few: events less persons is zero or at least the threshold.
-func ClearSteps(series [][]Step, r Rule) [][]ClearedStep {
+// ClearSteps clears the steps of an attrition. A number is shown when it is
+// not under the threshold and when subtracting any other shown number of the
+// series, next to it or not, gives zero or at least the threshold. The last
+// step is cleared first, since it is the cohort's own count and may be shown
+// elsewhere, then the first, then the others in order. Events are shown only
+// where persons are, and where persons with more than one event are not few:
+// events less persons is zero or at least the threshold.
+func ClearSteps(steps []Step, r Rule) []ClearedStep {
 	t := r.limit()
-	out := make([][]ClearedStep, len(series))
+	out := make([]ClearedStep, len(steps))
 	far := func(a, b int64) bool {
 		d := max(a-b, b-a)
 		return d == 0 || d >= t
 	}
 	var persons, events []int64
-	clear := func(s Step) ClearedStep {
-		c := ClearedStep{Reason: s.Reason}
+	clear := func(i int) {
+		s := steps[i]
+		out[i].Reason = s.Reason
 		if s.Persons < t {
-			c.Persons = Count{threshold: int(t)}
-			return c
+			out[i].Persons = Count{threshold: int(t)}
+			return
 		}
 		for _, x := range persons {
 			if !far(s.Persons, x) {
-				return c
+				return
 			}
 		}
 		persons = append(persons, s.Persons)
-		c.Persons = Count{n: s.Persons, clear: true}
+		out[i].Persons = Count{n: s.Persons, clear: true}
 		if !far(s.Events, s.Persons) {
-			return c
+			return
 		}
 		for _, x := range events {
 			if !far(s.Events, x) {
-				return c
+				return
 			}
 		}
 		events = append(events, s.Events)
-		c.Events = Count{n: s.Events, clear: true}
-		return c
+		out[i].Events = Count{n: s.Events, clear: true}
 	}
-	for i, steps := range series {
-		out[i] = make([]ClearedStep, len(steps))
-		if n := len(steps); n > 0 {
-			out[i][n-1] = clear(steps[n-1])
-		}
-	}
-	for i, steps := range series {
-		if len(steps) > 1 {
-			out[i][0] = clear(steps[0])
-		}
-	}
-	for i, steps := range series {
-		for k := 1; k < len(steps)-1; k++ {
-			out[i][k] = clear(steps[k])
+	for k := range steps {
+		switch k {
+		case 0:
+			clear(len(steps) - 1)
+		case 1:
+			clear(0)
+		default:
+			clear(k - 1)
 		}
 	}
 	return out

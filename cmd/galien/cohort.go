@@ -71,7 +71,7 @@ away by subtraction, are withheld.`,
 			if err != nil {
 				return err
 			}
-			steps := clearedSteps(p, s)[0]
+			steps := clearedSteps(p, s)
 			if err := q.gate.Deliver(ctx, p, nil); err != nil {
 				return err
 			}
@@ -100,24 +100,20 @@ type shownStep struct {
 	Persons any    `json:"persons"`
 }
 
-// clearedSteps shows the attritions of one answer's cohorts: in full under a
-// permit that lets rows out, and through disclosure control under any other.
-func clearedSteps(p permit.Permitted, summaries ...cohort.Summary) [][]shownStep {
-	all := make([][]shownStep, len(summaries))
-	raw := make([][]disclosure.Step, len(summaries))
-	for i, s := range summaries {
-		for _, a := range s.Attrition {
-			all[i] = append(all[i], shownStep{a.Name, a.Reason, a.Events, a.Persons})
-			raw[i] = append(raw[i], disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
-		}
+// clearedSteps shows the attrition in full under a permit that lets rows out,
+// and through disclosure control under any other.
+func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
+	var all []shownStep
+	var raw []disclosure.Step
+	for _, a := range s.Attrition {
+		all = append(all, shownStep{a.Name, a.Reason, a.Events, a.Persons})
+		raw = append(raw, disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
 	}
 	if p.Level() == permit.LevelRows {
 		return all
 	}
-	for i, steps := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
-		for k, c := range steps {
-			all[i][k].Events, all[i][k].Persons = c.Events, c.Persons
-		}
+	for i, c := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
+		all[i].Events, all[i].Persons = c.Events, c.Persons
 	}
 	return all
 }
@@ -154,9 +150,9 @@ it is the command's error. A FILE that is a folder stands for its *.json files.
 The id of a cohort is the first number in its file's name, or --id for a single
 file. subject_id is the lake's person key, and dates are as exact as the
 permit's. Under a permit that lets no rows out, cohort.csv and inclusion.csv are
-not written; counts.csv has the numbers of persons and periods. Small ones are
-withheld, and so are those that would give a small one away by subtraction,
-between definitions too.`,
+not written; counts.csv has the numbers of persons and periods, where small ones
+and those that would give one away by subtraction within a definition are
+withheld.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" && !explain {
@@ -285,8 +281,6 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 	var a answer
 	var prov provenance
 	var allowed []permit.Permitted
-	var answered []definition
-	var summaries []cohort.Summary
 	several := len(definitions)+len(refused) > 1
 	for _, d := range definitions {
 		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"source_ids": strconv.FormatBool(sourceIDs)})
@@ -299,7 +293,7 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		}
 		if len(allowed) == 0 {
 			prov = q.provenance(engine, p)
-			if err := a.open(ctx, q, o, p, sourceIDs); err != nil {
+			if err := a.open(ctx, q, o, p); err != nil {
 				return err
 			}
 		}
@@ -307,7 +301,7 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
-		answered, summaries = append(answered, d), append(summaries, s)
+		a.summary(d.id, p, s)
 		prov.Definitions = append(prov.Definitions, d.provenance(p))
 		allowed = append(allowed, p)
 		run++
@@ -315,7 +309,6 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 	if len(allowed) == 0 {
 		return fmt.Errorf("none of %d definitions could be run; the first: %w", len(refused), refused[0].reason)
 	}
-	a.summaries(answered, allowed[0], summaries)
 	if err := a.close(); err != nil {
 		return err
 	}
@@ -364,7 +357,7 @@ type answer struct {
 }
 
 // open starts the files that the permit's level allows.
-func (a *answer) open(ctx context.Context, q *question, o *output, p permit.Permitted, sourceIDs bool) error {
+func (a *answer) open(ctx context.Context, q *question, o *output, p permit.Permitted) error {
 	a.scope = p.Scope()
 	start := func(t **table, name string, header ...string) (err error) {
 		*t, err = o.table(name, header...)
@@ -383,7 +376,7 @@ func (a *answer) open(ctx context.Context, q *question, o *output, p permit.Perm
 	if err := start(&a.inclusion, "inclusion.csv", "cohort_definition_id", "mode_id", "inclusion_rule_mask", "person_count"); err != nil {
 		return err
 	}
-	if !sourceIDs {
+	if !p.SourceIDs() {
 		return nil
 	}
 	v, err := q.hub.vault()
@@ -410,22 +403,19 @@ func (a *answer) row(id int64, r cohort.Row) error {
 	return nil
 }
 
-// summaries writes the counts of all definitions, cleared together, since they
-// are read together. p is the permission of any: they are of one permit.
-func (a *answer) summaries(definitions []definition, p permit.Permitted, summaries []cohort.Summary) {
-	for i, steps := range clearedSteps(p, summaries...) {
-		key := strconv.FormatInt(definitions[i].id, 10)
-		for _, c := range steps {
-			a.attrition.row(key, c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons))
-		}
-		if a.counts != nil {
-			last := steps[len(steps)-1]
-			a.counts.row(key, fmt.Sprint(last.Persons), fmt.Sprint(last.Events))
-		}
-		if a.inclusion != nil {
-			for _, m := range summaries[i].Inclusion {
-				a.inclusion.row(key, strconv.Itoa(m.Mode), strconv.FormatInt(m.Mask, 10), strconv.FormatInt(m.Persons, 10))
-			}
+func (a *answer) summary(id int64, p permit.Permitted, s cohort.Summary) {
+	key := strconv.FormatInt(id, 10)
+	steps := clearedSteps(p, s)
+	for _, c := range steps {
+		a.attrition.row(key, c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons))
+	}
+	if a.counts != nil {
+		last := steps[len(steps)-1]
+		a.counts.row(key, fmt.Sprint(last.Persons), fmt.Sprint(last.Events))
+	}
+	if a.inclusion != nil {
+		for _, m := range s.Inclusion {
+			a.inclusion.row(key, strconv.Itoa(m.Mode), strconv.FormatInt(m.Mask, 10), strconv.FormatInt(m.Persons, 10))
 		}
 	}
 }
