@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -133,8 +134,9 @@ func exitCode(err error) int {
 	return 1
 }
 
-// errorText is what the user reads of an error. What is withheld looks like
-// what does not exist.
+// errorText is what the user reads of an error, which may quote a file: nothing
+// of it reaches the terminal's controls. What is withheld looks like what does
+// not exist.
 func errorText(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -142,7 +144,11 @@ func errorText(err error) string {
 	case galien.KindOf(err) == galien.Withheld:
 		return "not found"
 	}
-	return err.Error()
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // version returns the version that this binary was built from: the module's,

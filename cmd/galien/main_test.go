@@ -295,6 +295,16 @@ func TestTerminalControlsAreNotPrinted(t *testing.T) {
 	}
 }
 
+func TestErrorsHoldNoTerminalControls(t *testing.T) {
+	_, _, stderr := galienRun(t, `{"PrimaryCriteria":{"a\u001b[2J":1}}`, "cohort", "count", t.TempDir(), "--permit", "p", "-")
+	if strings.Contains(stderr, "\x1b") || !strings.Contains(stderr, "a [2J") {
+		t.Errorf("%q", stderr)
+	}
+	if got := errorText(errors.New("one\ntwo\x1b")); got != "one\ntwo " {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestProgressIsSilentOffTerminal(t *testing.T) {
 	var b bytes.Buffer
 	p := newProgress(&b, "reading", "rows")
