@@ -368,3 +368,17 @@ func TestExtractEndsWithTheWindow(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot that lost a file, or the end of one, is not answered from.
+func TestDamagedSnapshot(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"cut":     func(path string) error { return os.Truncate(path, 100) },
+	} {
+		snap := newSnapshot(t, small())
+		must(t, damage(snap.Files("drug_exposure", lake.ByConcept, 0)[0]))
+		if _, err := duckdb.New(t.Context(), snap, duck.Config{}); err == nil || galien.KindOf(err) != galien.Corrupt {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
