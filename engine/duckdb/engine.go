@@ -1,6 +1,6 @@
 // Package duckdb answers cohort definitions with the embedded DuckDB over the
-// Parquet files of one snapshot, bucket by bucket of persons, so that memory
-// stays that of one bucket.
+// Parquet files of one snapshot, some buckets of persons after others, so that
+// memory does not grow with the lake.
 //
 // It runs only on a permit.Permitted made for this snapshot and definition, and
 // every table it reads passes through the permit's scope. It judges nothing:
@@ -45,7 +45,7 @@ type Engine struct {
 	db        *sql.DB
 	snapshot  *lake.Snapshot
 	functions atomic.Int64
-	// Progress, when set, is told after each bucket how many are done.
+	// Progress, when set, is told how many rounds of buckets are done.
 	Progress func(done, total int64)
 }
 
@@ -116,7 +116,7 @@ func (e *Engine) start(ctx context.Context, p permit.Permitted, def *cohort.Defi
 	}
 	r := &run{conn: conn, def: def}
 	if r.scope, err = newScope(ctx, conn, e.snapshot, p.Scope()); err == nil {
-		r.sets, err = resolve(ctx, conn, def, r.scope.relation(lake.NoBucket))
+		r.sets, err = resolve(ctx, conn, def, r.scope.relation(nil))
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -152,12 +152,16 @@ func (r *run) close() {
 	_ = r.conn.Close()
 }
 
-// buckets evaluates the definition bucket by bucket and calls done after each,
-// while the bucket's temporary tables are there.
-func (e *Engine) buckets(ctx context.Context, r *run, done func(bucket int, plan sqlplan.Plan) error) error {
-	all := e.snapshot.Buckets()
-	for i, bucket := range all {
-		plan := sqlplan.Compile(r.def, r.sets, r.scope.relation(bucket))
+// bucketsAtOnce is how many buckets are evaluated together: a million persons,
+// since each round of statements has a cost of its own.
+const bucketsAtOnce = 4
+
+// spans evaluates the definition span by span and calls done after each, while
+// its temporary tables are there.
+func (e *Engine) spans(ctx context.Context, r *run, done func(over span, plan sqlplan.Plan) error) error {
+	all := spans(e.snapshot)
+	for i, over := range all {
+		plan := sqlplan.Compile(r.def, r.sets, r.scope.relation(over))
 		statements := plan.Statements
 		if i == 0 {
 			statements = append(plan.Setup, statements...)
@@ -167,7 +171,7 @@ func (e *Engine) buckets(ctx context.Context, r *run, done func(bucket int, plan
 				return duck.Error("evaluate definition", err)
 			}
 		}
-		if err := done(bucket, plan); err != nil {
+		if err := done(over, plan); err != nil {
 			return err
 		}
 		if e.Progress != nil {
@@ -191,8 +195,8 @@ func (e *Engine) Cohort(ctx context.Context, p permit.Permitted, def *cohort.Def
 	}
 	defer r.close()
 	masks := map[[2]int64]int64{}
-	s.Attrition = sqlplan.Compile(def, r.sets, r.scope.relation(lake.NoBucket)).StepNames
-	err = e.buckets(ctx, r, func(_ int, plan sqlplan.Plan) error {
+	s.Attrition = sqlplan.Compile(def, r.sets, r.scope.relation(nil)).StepNames
+	err = e.spans(ctx, r, func(_ span, plan sqlplan.Plan) error {
 		if err := r.steps(ctx, plan, s.Attrition); err != nil {
 			return err
 		}
@@ -280,8 +284,8 @@ func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Defi
 	}
 	defer r.close()
 	cells := cohort.NewTabulation(len(by))
-	err = e.buckets(ctx, r, func(bucket int, plan sqlplan.Plan) error {
-		t := plan.Tabulate(by, r.scope.relation(bucket))
+	err = e.spans(ctx, r, func(over span, plan sqlplan.Plan) error {
+		t := plan.Tabulate(by, r.scope.relation(over))
 		if err := r.cells(ctx, t.Entries, len(by), func(keys []string, persons, n int64) {
 			c := cells.Cell(keys)
 			c.Persons += persons
@@ -324,7 +328,7 @@ func (r *run) cells(ctx context.Context, query string, dimensions int, add func(
 	return duck.Error("tabulate", rows.Err())
 }
 
-// Explain returns the SQL that Cohort runs for the first bucket of persons.
+// Explain returns the SQL that Cohort runs for the first buckets of persons.
 func (e *Engine) Explain(ctx context.Context, p permit.Permitted, def *cohort.Definition) (string, error) {
 	if err := e.check(p, def, permit.CountCohort, permit.RunCohort); err != nil {
 		return "", err
@@ -334,11 +338,11 @@ func (e *Engine) Explain(ctx context.Context, p permit.Permitted, def *cohort.De
 		return "", err
 	}
 	defer r.close()
-	bucket := lake.NoBucket
-	if all := e.snapshot.Buckets(); len(all) > 0 {
-		bucket = all[0]
+	var over span
+	if all := spans(e.snapshot); len(all) > 0 {
+		over = all[0]
 	}
-	plan := sqlplan.Compile(def, r.sets, r.scope.relation(bucket))
+	plan := sqlplan.Compile(def, r.sets, r.scope.relation(over))
 	var b strings.Builder
 	for _, s := range append(plan.Setup, plan.Statements...) {
 		b.WriteString(s)

@@ -92,7 +92,7 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		return out, duck.Error("extract", err)
 	}
 	defer func() { _, _ = r.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+members) }()
-	err = e.buckets(ctx, r, func(_ int, plan sqlplan.Plan) error {
+	err = e.spans(ctx, r, func(_ span, plan sqlplan.Plan) error {
 		_, err := r.conn.ExecContext(ctx, "INSERT INTO "+members+" SELECT person_id, start_date, end_date FROM "+plan.Periods)
 		return duck.Error("extract", err)
 	})
@@ -131,11 +131,12 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		cohortID, r.pseudonym("person", "person_id"), blur("start_date", cdm.Date, scope.Dates), blur("end_date", cdm.Date, scope.Dates), members)); err != nil {
 		return out, err
 	}
+	everyone := r.scope.seen(r.scope.files(e.snapshot.Buckets(), lake.ByPerson), e.snapshot.Buckets())
 	for _, t := range grantedTables(scope, e.snapshot) {
 		columns, dictionary := r.extractColumns(t, scope)
 		out.Dictionary = append(out.Dictionary, dictionary...)
 		query := fmt.Sprintf("SELECT %s FROM %s t WHERE t.person_id IN (SELECT person_id FROM %s)\nORDER BY ALL",
-			strings.Join(columns, ", "), r.scope.everyBucket(t.Name), members)
+			strings.Join(columns, ", "), everyone(t.Name), members)
 		if err := write(t.Name, query); err != nil {
 			return out, err
 		}
@@ -221,24 +222,6 @@ func precision(dates string) string {
 		return "first day of the year"
 	}
 	return "as recorded"
-}
-
-// everyBucket is a table over all buckets, as the permit shows it.
-func (s scope) everyBucket(table string) string {
-	stored := func(table string) string {
-		t, _ := cdm.Lookup(table)
-		var files []string
-		for _, b := range s.snapshot.Buckets() {
-			for _, f := range s.snapshot.Files(table, lake.ByPerson, b) {
-				files = append(files, duck.Quote(f))
-			}
-		}
-		if len(files) == 0 {
-			return none(t)
-		}
-		return "read_parquet([" + strings.Join(files, ", ") + "])"
-	}
-	return s.seen(stored, lake.NoBucket)(table)
 }
 
 // rowPseudonym is the SQL function (table, id) -> id of the permit.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"galien"
@@ -48,7 +49,7 @@ func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Sc
 		if len(ancestors) > 0 {
 			// Withdrawn descendants too: what is hidden stays hidden.
 			query += fmt.Sprintf(" UNION SELECT descendant_concept_id FROM %s WHERE ancestor_concept_id IN (%s)",
-				sc.files(lake.NoBucket, lake.ByConcept)("concept_ancestor"), strings.Join(ancestors, ", "))
+				sc.files(nil, lake.ByConcept)("concept_ancestor"), strings.Join(ancestors, ", "))
 		}
 		if _, err := conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+t.name+" AS "+query); err != nil {
 			return sc, duck.Error("resolve the permit's concepts", err)
@@ -63,39 +64,56 @@ func (s scope) close(conn *sql.Conn) {
 	}
 }
 
-// relation is the tables of a bucket, sorted by concept, as the permit shows them.
-func (s scope) relation(bucket int) sqlplan.Relation {
-	return s.seen(s.files(bucket, lake.ByConcept), bucket)
+// span is the person buckets that are evaluated together, ascending; none for
+// tables without persons alone.
+type span []int
+
+// spans cuts the snapshot's buckets into what is evaluated together.
+func spans(s *lake.Snapshot) []span {
+	var all []span
+	for chunk := range slices.Chunk(s.Buckets(), bucketsAtOnce) {
+		all = append(all, span(chunk))
+	}
+	return all
+}
+
+// relation is the tables of a span, sorted by concept, as the permit shows them.
+func (s scope) relation(over span) sqlplan.Relation {
+	return s.seen(s.files(over, lake.ByConcept), over)
 }
 
 // files is the tables as stored.
-func (s scope) files(bucket int, order lake.Order) sqlplan.Relation {
+func (s scope) files(over span, order lake.Order) sqlplan.Relation {
 	return func(table string) string {
 		t, ok := cdm.Lookup(table)
 		if !ok {
 			panic("duckdb: " + table + " is no table of the model")
 		}
-		files := s.snapshot.Files(table, order, bucket)
+		buckets := []int(over)
+		if !t.HasPerson() {
+			buckets = []int{lake.NoBucket}
+		}
+		var files []string
+		for _, b := range buckets {
+			for _, f := range s.snapshot.Files(table, order, b) {
+				files = append(files, duck.Quote(f))
+			}
+		}
 		if len(files) == 0 {
 			return none(t)
 		}
-		quoted := make([]string, len(files))
-		for i, f := range files {
-			quoted[i] = duck.Quote(f)
-		}
-		return "read_parquet([" + strings.Join(quoted, ", ") + "])"
+		return "read_parquet([" + strings.Join(files, ", ") + "])"
 	}
 }
 
 // seen applies the permit to tables as stored.
-func (s scope) seen(stored sqlplan.Relation, bucket int) sqlplan.Relation {
+func (s scope) seen(stored sqlplan.Relation, over span) sqlplan.Relation {
 	return func(table string) string {
 		t, _ := cdm.Lookup(table)
 		from := stored(table)
-		if table == "location_history" && bucket != lake.NoBucket {
-			first := int64(bucket)*lake.BucketPersons + 1
-			return fmt.Sprintf("(SELECT * FROM %s WHERE domain_id <> 'PERSON' OR entity_id BETWEEN %d AND %d%s)",
-				from, first, first+lake.BucketPersons-1, s.visible(t))
+		if table == "location_history" && len(over) > 0 {
+			first, last := int64(over[0])*lake.BucketPersons+1, int64(over[len(over)-1]+1)*lake.BucketPersons
+			return fmt.Sprintf("(SELECT * FROM %s WHERE (domain_id <> 'PERSON' OR entity_id BETWEEN %d AND %d)%s)", from, first, last, s.visible(t))
 		}
 		if !t.HasPerson() || table == "person" {
 			return from

@@ -1,9 +1,9 @@
 // Package sqlplan turns a cohort definition into DuckDB SQL. It is pure text
 // work: no database, no files.
 //
-// A plan is a list of statements for one bucket of persons. Persons never cross
-// buckets, so the answer is the concatenation of the buckets' rows and the sum
-// of their counts, and memory stays that of one bucket.
+// A plan is a list of statements for some of the lake's person buckets. Persons
+// never cross buckets, so the answer is the concatenation of the plans' rows and
+// the sum of their counts, and memory does not grow with the lake.
 //
 //	plan := sqlplan.Compile(def, sets, relation)
 //	for _, s := range plan.Statements { conn.ExecContext(ctx, s) }
@@ -23,14 +23,14 @@ import (
 	"galien/cohort"
 )
 
-// Relation returns the SQL of a CDM table as it may be seen for this bucket: a
+// Relation returns the SQL of a CDM table as it may be seen for these buckets: a
 // parenthesised query or a table name. It must offer every column of the table.
 type Relation func(table string) string
 
 // Sets are the concepts of each concept set, resolved.
 type Sets map[int][]galien.ConceptID
 
-// Plan is the SQL of one definition over one bucket.
+// Plan is the SQL of one definition over some buckets.
 type Plan struct {
 	// Statements build temporary tables, in order.
 	Statements []string
@@ -44,7 +44,7 @@ type Plan struct {
 	// Periods is the table of the cohort's periods once the statements have run:
 	// person_id, start_date, end_date.
 	Periods string
-	// Setup builds the codesets table; to be run once, before the first bucket.
+	// Setup builds the codesets table; to be run once, before the first plan.
 	Setup []string
 }
 

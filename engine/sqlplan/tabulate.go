@@ -16,7 +16,7 @@ type Tabulation struct {
 	Population string
 }
 
-// Tabulate writes the tabulation of the plan's periods over its bucket.
+// Tabulate writes the tabulation of the plan's periods over its buckets.
 func (p Plan) Tabulate(by []cohort.Dimension, rel Relation) Tabulation {
 	keys := make([]string, len(by))
 	expressions := make([]string, len(by))
