@@ -33,6 +33,11 @@ type Domain struct {
 	NoVisitCount bool
 }
 
+// MaxDaysSupply is the largest days_supply, of either sign, that gives an
+// exposure its end: beyond it there is no date, and the number is as good as
+// missing.
+const MaxDaysSupply = 1_000_000
+
 // Ending is the rule for a missing end date.
 type Ending uint8
 

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -221,6 +222,52 @@ func TestScopeNeedsTheVocabulary(t *testing.T) {
 	p := allow(t, steward+"concepts: {deny: [{concept: 11}]}\n", permit.RunCohort, snap, def)
 	if got := rowsOf(t, e, p, def); got != "1 2020-03-05 2020-03-05; 3 2021-12-30 2021-12-30" {
 		t.Errorf("a single denied concept needs no ancestors: %s", got)
+	}
+}
+
+// A number of days that no calendar holds is as good as missing: the exposure
+// ends the next day, and no drug question fails for it.
+func TestAbsurdDaysSupply(t *testing.T) {
+	tables := small()
+	for _, r := range tables["drug_exposure"] {
+		delete(r, "drug_exposure_end_date")
+		r["days_supply"] = int64(math.MinInt64)
+	}
+	tables["drug_exposure"][0]["days_supply"] = int64(7)
+	snap := newSnapshot(t, tables)
+	def := read(t, strings.Replace(nsaid, "StartDate", "EndDate", 1))
+	got := rowsOf(t, newEngine(t, snap), allow(t, steward, permit.RunCohort, snap, def), def)
+	if got != "1 2020-03-05 2020-03-12; 1 2021-03-06 2021-03-07; 2 2020-08-09 2020-08-10; 3 2021-12-30 2021-12-31" {
+		t.Error(got)
+	}
+}
+
+// The source's own words leave only where the permit names their column.
+func TestExtractLeavesSourceWordsOut(t *testing.T) {
+	tables := small()
+	for _, r := range tables["drug_exposure"] {
+		r["drug_source_value"], r["lot_number"] = "3400930000000", "L1"
+	}
+	snap := newSnapshot(t, tables)
+	e := newEngine(t, snap)
+	def := read(t, nsaid)
+	needed := "[drug_concept_id, drug_exposure_start_date, drug_exposure_end_date, days_supply, visit_occurrence_id"
+	for name, c := range map[string]struct {
+		terms string
+		shown bool
+	}{
+		"every column":     {strings.Replace(researcher, needed+"]", `"*"`, 1), false},
+		"the column named": {strings.Replace(researcher, needed, needed+", drug_source_value", 1), true},
+		"the steward":      {strings.Replace(steward, "dates: exact", "dates: exact\nsource_ids: true", 1), true},
+	} {
+		dir := t.TempDir()
+		_, err := e.Extract(t.Context(), allow(t, c.terms, permit.Extract, snap, def), def, 1, plainIDs{}, duckdb.CSV, dir)
+		must(t, err)
+		b, err := os.ReadFile(filepath.Join(dir, "drug_exposure.csv"))
+		must(t, err)
+		if strings.Contains(string(b), "3400930000000") != c.shown {
+			t.Errorf("%s: the source's code is shown: %v, want %v", name, !c.shown, c.shown)
+		}
 	}
 }
 

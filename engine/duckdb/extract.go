@@ -133,7 +133,7 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 	}
 	everyone := r.scope.seen(r.scope.files(e.snapshot.Buckets(), lake.ByPerson), e.snapshot.Buckets())
 	for _, t := range grantedTables(scope, e.snapshot) {
-		columns, dictionary := r.extractColumns(t, scope)
+		columns, dictionary := r.extractColumns(t, p.Terms(), scope)
 		out.Dictionary = append(out.Dictionary, dictionary...)
 		query := fmt.Sprintf("SELECT %s FROM %s t WHERE t.person_id IN (SELECT person_id FROM %s)\nORDER BY ALL",
 			strings.Join(columns, ", "), everyone(t.Name), members)
@@ -157,7 +157,7 @@ func grantedTables(s permit.Scope, snap *lake.Snapshot) []cdm.Table {
 }
 
 // extractColumns returns the select list of a table and its dictionary.
-func (r *run) extractColumns(t cdm.Table, s permit.Scope) (columns []string, dictionary []ExtractedColumn) {
+func (r *run) extractColumns(t cdm.Table, terms permit.Terms, s permit.Scope) (columns []string, dictionary []ExtractedColumn) {
 	granted := s.Tables[t.Name]
 	for _, c := range t.Columns {
 		if s.Tables != nil && !slices.Contains(granted, c.Name) {
@@ -168,6 +168,8 @@ func (r *run) extractColumns(t cdm.Table, s permit.Scope) (columns []string, dic
 		switch {
 		case c.Identity:
 			expression, content = leftOut(c), "left out: identity, kept by the vault"
+		case sourceWords(c) && !terms.SourceIDs && !slices.Contains(terms.Tables[t.Name], c.Name):
+			expression, content = leftOut(c), "left out: the source's own words, which the permit does not grant by name"
 		case c.PrimaryKey && c.References == "" && c.Type == cdm.Integer:
 			expression, content = r.pseudonym(t.Name, c.Name), "id of this permit"
 		case c.References != "" && !target.Vocabulary && c.Type == cdm.Integer:
@@ -190,6 +192,17 @@ func (r *run) extractColumns(t cdm.Table, s permit.Scope) (columns []string, dic
 		dictionary = append(dictionary, ExtractedColumn{t.Name, c.Name, c.Type.String(), content})
 	}
 	return columns, dictionary
+}
+
+// sourceWords reports whether a column holds what the source wrote itself: its
+// codes, but with them its record numbers and whatever people typed. Such a
+// column is extracted only where the permit names it, or is the data steward's.
+func sourceWords(c cdm.Column) bool {
+	switch c.Name {
+	case "note_text", "note_title", "unique_device_id", "production_id", "specimen_source_id":
+		return true
+	}
+	return c.Type == cdm.Text && strings.HasSuffix(c.Name, "_source_value")
 }
 
 func (r *run) pseudonym(table, column string) string {

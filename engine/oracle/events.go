@@ -170,7 +170,7 @@ func endOf(r row, d *cohort.Domain) maybe[galien.Date] {
 	case cohort.FarFuture:
 		return some(farFuture)
 	case cohort.DaysSupply:
-		if days, known := r.integer("days_supply"); known {
+		if days, known := r.integer("days_supply"); known && -cohort.MaxDaysSupply <= days && days <= cohort.MaxDaysSupply {
 			return some(start.AddDays(int(days)))
 		}
 	}

@@ -333,7 +333,7 @@ func exposureEnd(r row, start galien.Date, x cohort.DrugEra) galien.Date {
 	if end, known := r.date("drug_exposure_end_date"); known {
 		return end
 	}
-	if days, known := r.integer("days_supply"); known {
+	if days, known := r.integer("days_supply"); known && -cohort.MaxDaysSupply <= days && days <= cohort.MaxDaysSupply {
 		return start.AddDays(int(days))
 	}
 	return start.AddDays(1)

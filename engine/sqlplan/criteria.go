@@ -237,7 +237,7 @@ func (b *builder) rows(c cohort.Criterion, counted *cohort.CountOperand) string 
 		case cohort.NextDay:
 			end = "coalesce(" + end + ", " + start + " + 1)"
 		case cohort.DaysSupply:
-			end = "coalesce(" + end + ", " + start + " + CAST(t.days_supply AS INTEGER), " + start + " + 1)"
+			end = "coalesce(" + end + ", " + start + " + " + daysSupply + ", " + start + " + 1)"
 		case cohort.FarFuture:
 			end = "coalesce(" + end + ", DATE '2099-12-31')"
 		}
@@ -276,6 +276,10 @@ func (b *builder) rows(c cohort.Criterion, counted *cohort.CountOperand) string 
 	}
 	return query
 }
+
+// daysSupply is the days of an exposure; more than MaxDaysSupply are as good as
+// none.
+var daysSupply = fmt.Sprintf("CASE WHEN t.days_supply BETWEEN -%[1]d AND %[1]d THEN CAST(t.days_supply AS INTEGER) END", cohort.MaxDaysSupply)
 
 func pick(end bool, ifEnd, ifStart string) string {
 	if end {

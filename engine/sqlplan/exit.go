@@ -45,7 +45,7 @@ func (b *builder) observed() string {
 }
 
 func (b *builder) drugEraEnds(e cohort.DrugEra) string {
-	end := "coalesce(t.drug_exposure_end_date, t.drug_exposure_start_date + CAST(t.days_supply AS INTEGER), t.drug_exposure_start_date + 1)"
+	end := "coalesce(t.drug_exposure_end_date, t.drug_exposure_start_date + " + daysSupply + ", t.drug_exposure_start_date + 1)"
 	if e.DaysForce != nil {
 		end = fmt.Sprintf("t.drug_exposure_start_date + (%d)", *e.DaysForce)
 	}
