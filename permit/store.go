@@ -171,6 +171,23 @@ func (s *Store) List(ctx context.Context) ([]Permit, error) {
 	return out, nil
 }
 
+// Check verifies the store and the terms of every permit in it, and returns how
+// many there are. It fails with Corrupt for any damage.
+func (s *Store) Check(ctx context.Context) (permits int, err error) {
+	var verdict string
+	if err := s.db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
+		return 0, galien.Errorf(galien.Corrupt, "check permits: %w", err)
+	}
+	if verdict != "ok" {
+		return 0, galien.Errorf(galien.Corrupt, "check permits: the store is damaged; restore meta.db from a backup")
+	}
+	all, err := s.List(ctx)
+	if err != nil {
+		return 0, galien.Errorf(galien.Corrupt, "check permits: %w", err)
+	}
+	return len(all), nil
+}
+
 // scanPermit reads one row and checks that its terms still have its id.
 func scanPermit(row interface{ Scan(...any) error }) (Permit, error) {
 	var p Permit

@@ -1,6 +1,7 @@
 package permit
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"os"
@@ -155,5 +156,46 @@ func TestStoreServesSeveralProcessesAtOnce(t *testing.T) {
 	wg.Wait()
 	if all, err := d.store.List(context.Background()); err != nil || len(all) != 20 {
 		t.Errorf("%d permits, %v", len(all), err)
+	}
+}
+
+// Terms changed behind the store's back, and a broken page, are damage.
+func TestStoreCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meta.db")
+	s, err := CreateStore(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms, err := Parse([]byte(narrow))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Grant(t.Context(), terms, []byte(narrow), time.Unix(0, 0), "marie"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Check(t.Context()); n != 1 || err != nil {
+		t.Errorf("a sound store: %d permits, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(b, []byte("purpose_kind"))
+	if at < 0 {
+		t.Fatal("the terms are not in the file")
+	}
+	b[at] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = OpenStore(path); err == nil {
+		defer s.Close()
+		_, err = s.Check(t.Context())
+	}
+	if galien.KindOf(err) != galien.Corrupt {
+		t.Errorf("altered terms: %v", err)
 	}
 }

@@ -46,8 +46,8 @@ removes them.`,
 					fmt.Fprintf(out, "%s: %s: %s\n", word, p.Part, p.Text)
 				}
 				if r.OK {
-					fmt.Fprintf(out, "OK: %d lake files, %d person keys, %d rows in quarantine, %d audit entries.\n",
-						r.LakeFiles, r.PersonKeys, r.Quarantined, r.AuditEntries)
+					fmt.Fprintf(out, "OK: %d lake files, %d person keys, %d rows in quarantine, %d permits, %d audit entries.\n",
+						r.LakeFiles, r.PersonKeys, r.Quarantined, r.Permits, r.AuditEntries)
 				}
 			}
 			if !r.OK {
@@ -66,6 +66,7 @@ type fsckReport struct {
 	LakeFiles    int           `json:"lake_files"`
 	PersonKeys   int64         `json:"person_keys"`
 	Quarantined  int64         `json:"quarantined"`
+	Permits      int           `json:"permits"`
 	AuditEntries int64         `json:"audit_entries"`
 	Problems     []fsckProblem `json:"problems"`
 }
@@ -135,10 +136,12 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 		}
 		r.AuditEntries = verified.Entries
 	}
-	if _, err := h.permits(); err != nil {
-		if err := damage("permits", err); err != nil {
-			return nil, err
-		}
+	store, err := h.permits()
+	if err == nil {
+		r.Permits, err = store.Check(ctx)
+	}
+	if err := damage("permits", err); err != nil {
+		return nil, err
 	}
 	if r.damages() == 0 {
 		// What the parts say of each other is worth asking of sound parts only.
