@@ -2,7 +2,9 @@ package permit
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +28,8 @@ CREATE TABLE permit (
 	granted_at TEXT NOT NULL,   -- RFC 3339, UTC
 	granted_by TEXT NOT NULL,
 	revoked_at TEXT,            -- null while not revoked
-	revoked_by TEXT
+	revoked_by TEXT,
+	sum        TEXT NOT NULL    -- SHA-256 of the columns above
 ) STRICT;
 PRAGMA user_version = 1;
 `
@@ -117,8 +120,8 @@ func (s *Store) Grant(ctx context.Context, t Terms, text []byte, now time.Time, 
 	} else if err != nil && galien.KindOf(err) != galien.NotFound {
 		return "", err
 	}
-	_, err = s.db.ExecContext(ctx, "INSERT INTO permit (id, text, granted_at, granted_by) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-		id, string(text), stamp(now), actor)
+	_, err = s.db.ExecContext(ctx, "INSERT INTO permit (id, text, granted_at, granted_by, sum) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+		id, string(text), stamp(now), actor, sum(id, string(text), stamp(now), actor, "", ""))
 	if err != nil {
 		return "", fmt.Errorf("grant permit: %w", err)
 	}
@@ -128,17 +131,19 @@ func (s *Store) Grant(ctx context.Context, t Terms, text []byte, now time.Time, 
 // Revoke ends a permit from now on. Revoking it again changes nothing. It
 // fails with NotFound when there is no such permit.
 func (s *Store) Revoke(ctx context.Context, id string, now time.Time, actor string) error {
-	if _, err := s.Get(ctx, id); err != nil {
+	p, err := s.Get(ctx, id)
+	if err != nil {
 		return err
 	}
-	_, err := s.db.ExecContext(ctx, "UPDATE permit SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at IS NULL", stamp(now), actor, id)
+	_, err = s.db.ExecContext(ctx, "UPDATE permit SET revoked_at = ?, revoked_by = ?, sum = ? WHERE id = ? AND revoked_at IS NULL",
+		stamp(now), actor, sum(id, p.Text, stamp(p.GrantedAt), p.GrantedBy, stamp(now), actor), id)
 	if err != nil {
 		return fmt.Errorf("revoke permit: %w", err)
 	}
 	return nil
 }
 
-const selectPermit = "SELECT id, text, granted_at, granted_by, revoked_at, revoked_by FROM permit "
+const selectPermit = "SELECT id, text, granted_at, granted_by, revoked_at, revoked_by, sum FROM permit "
 
 // Get returns one permit. It fails with NotFound when there is none of this
 // id, and with Corrupt when the stored terms are not those that were granted.
@@ -188,13 +193,23 @@ func (s *Store) Check(ctx context.Context) (permits int, err error) {
 	return len(all), nil
 }
 
-// scanPermit reads one row and checks that its terms still have its id.
+// sum is the checksum of a permit's row.
+func sum(columns ...string) string {
+	h := sha256.Sum256(fmt.Appendf(nil, "%q", columns))
+	return hex.EncodeToString(h[:])
+}
+
+// scanPermit reads one row and checks that it is what was written, and that its
+// terms still have its id.
 func scanPermit(row interface{ Scan(...any) error }) (Permit, error) {
 	var p Permit
-	var granted string
+	var granted, stored string
 	var revoked, revokedBy sql.NullString
-	if err := row.Scan(&p.ID, &p.Text, &granted, &p.GrantedBy, &revoked, &revokedBy); err != nil {
+	if err := row.Scan(&p.ID, &p.Text, &granted, &p.GrantedBy, &revoked, &revokedBy, &stored); err != nil {
 		return Permit{}, fmt.Errorf("read permit: %w", err)
+	}
+	if stored != sum(p.ID, p.Text, granted, p.GrantedBy, revoked.String, revokedBy.String) {
+		return Permit{}, galien.Errorf(galien.Corrupt, "a stored permit is not what was granted; restore meta.db from a backup")
 	}
 	var err error
 	if p.Terms, err = Parse([]byte(p.Text)); err != nil || p.Terms.ID() != p.ID {

@@ -170,7 +170,7 @@ func TestStoreCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Grant(t.Context(), terms, []byte(narrow), time.Unix(0, 0), "marie"); err != nil {
+	if _, err := s.Grant(t.Context(), terms, []byte(narrow+"# a comment\n"), time.Unix(0, 0), "marie"); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := s.Check(t.Context()); n != 1 || err != nil {
@@ -183,19 +183,24 @@ func TestStoreCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := bytes.Index(b, []byte("purpose_kind"))
-	if at < 0 {
-		t.Fatal("the terms are not in the file")
-	}
-	b[at] ^= 1
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if s, err = OpenStore(path); err == nil {
-		defer s.Close()
-		_, err = s.Check(t.Context())
-	}
-	if galien.KindOf(err) != galien.Corrupt {
-		t.Errorf("altered terms: %v", err)
+	// In the terms, in a comment, in the account that granted, in the date.
+	for _, what := range []string{"purpose_kind", "# ", "marie", stamp(time.Unix(0, 0))} {
+		at := bytes.LastIndex(b, []byte(what))
+		if at < 0 {
+			t.Fatalf("%q is not in the file", what)
+		}
+		altered := bytes.Clone(b)
+		altered[at] ^= 1
+		if err := os.WriteFile(path, altered, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := OpenStore(path)
+		if err == nil {
+			_, err = s.Check(t.Context())
+			_ = s.Close()
+		}
+		if galien.KindOf(err) != galien.Corrupt {
+			t.Errorf("a bit of %q flipped: %v", what, err)
+		}
 	}
 }
