@@ -36,16 +36,6 @@ func (c Count) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.String())
 }
 
-// ClearCount clears one count of persons that stands alone. A rule that Clear
-// would refuse counts as the default rule.
-func ClearCount(n int64, r Rule) Count {
-	t := r.limit()
-	if n < t {
-		return Count{threshold: int(t)}
-	}
-	return Count{n: n, clear: true}
-}
-
 // limit returns the threshold to use where no error can be returned.
 func (r Rule) limit() int64 {
 	resolved, err := r.resolved()

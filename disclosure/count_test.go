@@ -9,7 +9,7 @@ import (
 	"galien/disclosure"
 )
 
-func TestClearCount(t *testing.T) {
+func TestCount(t *testing.T) {
 	for _, tc := range []struct {
 		n         int64
 		threshold int
@@ -19,7 +19,7 @@ func TestClearCount(t *testing.T) {
 		{0, 0, "<11", `"\u003c11"`}, {10, 0, "<11", `"\u003c11"`}, {11, 0, "11", "11"}, {1234, 11, "1234", "1234"},
 		{4, 5, "<5", `"\u003c5"`}, {5, 5, "5", "5"}, {5, 1, "<11", `"\u003c11"`}, {5, -3, "<11", `"\u003c11"`},
 	} {
-		c := disclosure.ClearCount(tc.n, disclosure.Rule{Threshold: tc.threshold})
+		c := disclosure.ClearSteps([]disclosure.Step{{Persons: tc.n, Events: tc.n}}, disclosure.Rule{Threshold: tc.threshold})[0].Persons
 		if c.String() != tc.want {
 			t.Errorf("%d under %d: %s, want %s", tc.n, tc.threshold, c, tc.want)
 		}
