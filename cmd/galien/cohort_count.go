@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"galien/cohort"
+	"galien/disclosure"
+	"galien/permit"
+)
+
+func newCohortCountCommand() *cobra.Command {
+	var q question
+	var asJSON, explain bool
+	cmd := &cobra.Command{
+		Use:   "count HUB --permit P FILE.json",
+		Short: "Count a cohort's persons and periods, with attrition",
+		Long: `Count the persons and periods of a cohort, and what each step leaves. Under a
+permit that lets no rows out, small numbers, and numbers that would give one
+away by subtraction, are withheld.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			d, err := readDefinition(cmd.InOrStdin(), args[1], 1)
+			if err != nil {
+				return err
+			}
+			if err := q.open(args[0]); err != nil {
+				return err
+			}
+			defer q.close()
+			if explain {
+				return explainDefinitions(ctx, &q, permit.CountCohort, []definition{d}, cmd.OutOrStdout())
+			}
+			p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
+			if err != nil {
+				return err
+			}
+			bar := newProgress(cmd.ErrOrStderr(), "count", "buckets")
+			defer bar.finish()
+			e, stop, err := q.start(ctx, bar.set)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
+			if err != nil {
+				return err
+			}
+			steps := clearedSteps(p, s)
+			if err := q.gate.Deliver(ctx, p, nil); err != nil {
+				return err
+			}
+			bar.finish()
+			last := steps[len(steps)-1]
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
+					"persons": last.Persons, "periods": last.Events, "attrition": steps, "snapshot": q.snapshot.ID, "permit": p.PermitID()})
+			}
+			return printSteps(cmd.OutOrStdout(), steps)
+		},
+	}
+	q.flags(cmd)
+	q.engineFlag(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&explain, "explain", false, "print the SQL instead of running it")
+	return cmd
+}
+
+// shownStep is a step of attrition as a permit lets it be shown: numbers, or
+// texts such as "<11".
+type shownStep struct {
+	Step    string `json:"step"`
+	Reason  string `json:"reason"`
+	Events  any    `json:"events"`
+	Persons any    `json:"persons"`
+}
+
+// clearedSteps shows the attrition in full under a permit that lets rows out,
+// and through disclosure control under any other.
+func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
+	var all []shownStep
+	var raw []disclosure.Step
+	for _, a := range s.Attrition {
+		all = append(all, shownStep{a.Name, a.Reason, a.Events, a.Persons})
+		raw = append(raw, disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
+	}
+	if p.Level() == permit.LevelRows {
+		return all
+	}
+	for i, c := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
+		all[i].Events, all[i].Persons = c.Events, c.Persons
+	}
+	return all
+}
+
+func printSteps(w io.Writer, steps []shownStep) error {
+	last := steps[len(steps)-1]
+	fmt.Fprintf(w, "%v persons, %v periods\n\n", last.Persons, last.Events)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "step\tevents\tpersons\treason")
+	for _, s := range steps {
+		fmt.Fprintf(t, "%s\t%v\t%v\t%s\n", printable(s.Step), s.Events, s.Persons, s.Reason)
+	}
+	return t.Flush()
+}
