@@ -1,8 +1,14 @@
 package lake
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"sort"
+
+	"galien"
 )
 
 // Snapshot is the state of the lake after one commit. It never changes.
@@ -15,6 +21,26 @@ type Snapshot struct {
 
 // Path returns the path of a file of the manifest.
 func (s *Snapshot) Path(f File) string { return s.lake.path(filesDir, f.Name) }
+
+// Present fails with Corrupt when a file of the snapshot is missing or has
+// another size than was written; fsck reads the files whole.
+func (s *Snapshot) Present() error {
+	for _, t := range s.Manifest.Tables {
+		for _, f := range t.Files {
+			info, err := os.Stat(s.Path(f))
+			if errors.Is(err, fs.ErrNotExist) {
+				return galien.Errorf(galien.Corrupt, "open snapshot %s: %s is missing; restore it from a backup", s.ID, f.Name)
+			}
+			if err != nil {
+				return fmt.Errorf("open snapshot %s: %w", s.ID, err)
+			}
+			if info.Size() != f.Bytes {
+				return galien.Errorf(galien.Corrupt, "open snapshot %s: %s has %d bytes where %d were written; restore it from a backup", s.ID, f.Name, info.Size(), f.Bytes)
+			}
+		}
+	}
+	return nil
+}
 
 // Table returns the table of a name, and false when the snapshot lacks it.
 func (s *Snapshot) Table(name string) (Table, bool) {
