@@ -226,12 +226,33 @@ func canonical(v reflect.Value) any {
 			list[i] = canonical(v.Index(i))
 		}
 		if v.Type().Elem() == reflect.TypeFor[ConceptItem]() || v.Type().Elem() == reflect.TypeFor[ConceptSet]() {
-			sort.Slice(list, func(i, j int) bool { return encoded(list[i]) < encoded(list[j]) })
+			sort.Sort(byEncoding{list, encodings(list)})
 		}
 		return list
 	default:
 		return fmt.Sprint(v.Interface())
 	}
+}
+
+// byEncoding sorts values by their encoding.
+type byEncoding struct {
+	list  []any
+	texts []string
+}
+
+func (s byEncoding) Len() int           { return len(s.list) }
+func (s byEncoding) Less(i, j int) bool { return s.texts[i] < s.texts[j] }
+func (s byEncoding) Swap(i, j int) {
+	s.list[i], s.list[j] = s.list[j], s.list[i]
+	s.texts[i], s.texts[j] = s.texts[j], s.texts[i]
+}
+
+func encodings(list []any) []string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = encoded(v)
+	}
+	return texts
 }
 
 func encoded(v any) string {
