@@ -72,6 +72,7 @@ var policy = map[string]rule{
 	"cohort":            {pure: true},
 	"cohort/circe":      {first: []string{"cohort"}, pure: true},
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
+	"engine/columnar":   {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/sqlplan":    {first: []string{"cohort"}, pure: true},
 	"engine/duckdb":     {first: []string{"cdm", "cohort", "engine/sqlplan", "lake", "lake/duck", "permit"}, third: []string{duckdbGo}, cgo: true},
 	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "lake", "permit", "refdata"}, clock: true},
@@ -94,13 +95,14 @@ var walls = []struct {
 }{
 	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "release"}, []string{"vault", "record"},
 		"identities and health data are two worlds: they meet in the ingest command and in the wiring only (hand over a function or a value from cmd/galien)"},
-	{[]string{"vault"}, []string{"lake", "lake/writer", "engine/duckdb", "engine/oracle"},
+	{[]string{"vault"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
 		"the vault knows no health data"},
-	{[]string{"permit", "audit"}, []string{"lake", "engine/duckdb", "engine/oracle", "engine/sqlplan", "vault"},
+	{[]string{"permit", "audit"}, []string{"lake", "engine/columnar", "engine/duckdb", "engine/oracle", "engine/sqlplan", "vault"},
 		"the gate decides and writes down; it reads no data"},
-	{[]string{"engine/duckdb"}, []string{"engine/oracle"}, "engines do not know each other: one judges the other"},
-	{[]string{"engine/oracle"}, []string{"engine/duckdb", "engine/sqlplan"}, "engines do not know each other: one judges the other"},
-	{[]string{"cohort", "cohort/"}, []string{"engine/oracle", "engine/duckdb", "engine/sqlplan", "lake", "lake/duck", "permit"},
+	{[]string{"engine/columnar"}, []string{"engine/duckdb", "engine/oracle", "engine/sqlplan"}, "engines do not know each other: one judges the other"},
+	{[]string{"engine/duckdb"}, []string{"engine/columnar", "engine/oracle"}, "engines do not know each other: one judges the other"},
+	{[]string{"engine/oracle"}, []string{"engine/columnar", "engine/duckdb", "engine/sqlplan"}, "engines do not know each other: one judges the other"},
+	{[]string{"cohort", "cohort/"}, []string{"engine/columnar", "engine/oracle", "engine/duckdb", "engine/sqlplan", "lake", "lake/duck", "permit"},
 		"the query model knows no engine"},
 }
 

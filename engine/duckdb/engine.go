@@ -16,10 +16,7 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -53,19 +50,8 @@ type Engine struct {
 // snapshot is missing or has another size than was written; galien fsck reads
 // them whole.
 func New(ctx context.Context, s *lake.Snapshot, c duck.Config) (*Engine, error) {
-	for _, t := range s.Manifest.Tables {
-		for _, f := range t.Files {
-			info, err := os.Stat(s.Path(f))
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, galien.Errorf(galien.Corrupt, "open snapshot %s: %s is missing; restore it from a backup", s.ID, f.Name)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("open snapshot %s: %w", s.ID, err)
-			}
-			if info.Size() != f.Bytes {
-				return nil, galien.Errorf(galien.Corrupt, "open snapshot %s: %s has %d bytes where %d were written; restore it from a backup", s.ID, f.Name, info.Size(), f.Bytes)
-			}
-		}
+	if err := s.Present(); err != nil {
+		return nil, err
 	}
 	db, err := duck.Open(ctx, c)
 	if err != nil {

@@ -1,0 +1,69 @@
+package columnar
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"galien"
+	"galien/cdm"
+	"galien/permit"
+)
+
+// scope is what a permit lets be seen of the tables. Rows that start outside
+// the window do not exist, nor rows that name a denied concept in any column
+// or, when some concepts are allowed, rows about any other; observation
+// periods are cut to the window.
+type scope struct {
+	window      *galien.Period
+	deny, allow *conceptSet // nil for none
+	// sum tells scopes apart: equal sums see the same.
+	sum []byte
+}
+
+func (e *Engine) scope(ctx context.Context, p permit.Scope) (*scope, error) {
+	s := &scope{window: p.Window}
+	for _, c := range []struct {
+		concepts []permit.Concept
+		into     **conceptSet
+	}{{p.Deny, &s.deny}, {p.Allow, &s.allow}} {
+		if len(c.concepts) == 0 {
+			s.sum = append(s.sum, 0)
+			continue
+		}
+		set, err := vocabulary{e}.named(ctx, c.concepts)
+		if err != nil {
+			return nil, fmt.Errorf("resolve the permit's concepts: %w", err)
+		}
+		*c.into = set
+		s.sum = append(append(s.sum, 1), set.sum[:]...)
+	}
+	if s.window != nil {
+		s.sum = binary.LittleEndian.AppendUint32(s.sum, uint32(s.window.Start))
+		s.sum = binary.LittleEndian.AppendUint32(s.sum, uint32(s.window.End))
+	}
+	return s, nil
+}
+
+// visible returns the tests that a row of a table passes to be seen.
+func (s *scope) visible(t cdm.Table, c *columns) []predicate {
+	var tests []predicate
+	if s.window != nil && t.DateColumn() != "" {
+		slot, from, to := c.date(t.DateColumn()), s.window.Start, s.window.End
+		tests = append(tests, func(cur *cursor) bool {
+			d := cur.dates[slot][cur.row]
+			return from <= d && d <= to
+		})
+	}
+	if s.deny != nil {
+		for _, column := range t.ConceptColumns() {
+			slot, deny := c.int(column), s.deny
+			tests = append(tests, func(cur *cursor) bool { return !deny.contains(cur.ints[slot][cur.row]) })
+		}
+	}
+	if column := t.MeaningColumn(); s.allow != nil && column != "" {
+		slot, allow := c.int(column), s.allow
+		tests = append(tests, func(cur *cursor) bool { return allow.contains(cur.ints[slot][cur.row]) })
+	}
+	return tests
+}
