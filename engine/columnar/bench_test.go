@@ -21,8 +21,8 @@ import (
 	"galien/permit"
 )
 
-// benchMemory is what the engine may keep in the benchmarks.
-const benchMemory = 2 << 30
+// benchMemory is what the engine may take in the benchmarks.
+const benchMemory = 3 << 30
 
 // circeSeconds is what Circe's own SQL takes for the library on 100 replicas of
 // the reference data, in DuckDB on a machine of two cores: the figure of the

@@ -216,13 +216,13 @@ func (v vocabulary) lookup(ctx context.Context, table, column string, keys []int
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		low, high, stated := g.file.Bounds(g.group, column)
-		wanted := keys
-		if stated {
-			from := sort.Search(len(keys), func(i int) bool { return keys[i] >= low })
-			to := sort.Search(len(keys), func(i int) bool { return keys[i] > high })
-			wanted = keys[from:max(from, to)]
+		all, err := v.e.bounds(g, column)
+		if err != nil {
+			return err
 		}
+		from := sort.Search(len(keys), func(i int) bool { return keys[i] >= all[g.group].low })
+		to := sort.Search(len(keys), func(i int) bool { return keys[i] > all[g.group].high })
+		wanted := keys[from:max(from, to)]
 		if len(wanted) == 0 {
 			continue
 		}

@@ -37,8 +37,8 @@ var errMaking = errors.New("columnar: a value that others waited for could not b
 
 // Config bounds an engine.
 type Config struct {
-	// Memory is how many bytes of columns and parts of answers are kept; 0 is
-	// 2 GiB.
+	// Memory is about how many bytes the process may take; 0 is 2 GiB. Half of
+	// it is for the columns and parts of answers that are kept.
 	Memory int64
 	// Threads is how many cores are used; 0 means all of them.
 	Threads int
@@ -67,7 +67,7 @@ func New(s *lake.Snapshot, c Config) (*Engine, error) {
 	if c.Threads == 0 {
 		c.Threads = runtime.NumCPU()
 	}
-	return &Engine{snapshot: s, columns: newCache(c.Memory / 2), parts: newCache(c.Memory / 2), threads: c.Threads}, nil
+	return &Engine{snapshot: s, columns: newCache(c.Memory / 8 * 3), parts: newCache(c.Memory / 8), threads: c.Threads}, nil
 }
 
 // Close forgets what was kept.

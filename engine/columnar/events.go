@@ -560,8 +560,10 @@ func (a *asker) nest(c *criterion, v *events) (*events, error) {
 	if err != nil {
 		return nil, err
 	}
-	ix := &index{}
-	var of []uint32 // the event of each logical index event
+	n := v.len()
+	ix := &index{of: make([]int32, 0, n), person: make([]uint16, 0, n), start: make([]galien.Date, 0, n),
+		opStart: make([]galien.Date, 0, n), opEnd: make([]galien.Date, 0, n)}
+	of := make([]uint32, 0, n) // the event of each logical index event
 	for i, p := range v.person {
 		found := false
 		from, to := ops.of(p)
@@ -596,9 +598,6 @@ func (a *asker) nest(c *criterion, v *events) (*events, error) {
 		if h {
 			keep = append(keep, of[i])
 		}
-	}
-	if keep == nil {
-		keep = []uint32{}
 	}
 	kept := &events{segments: v.segments, key: v.key}
 	kept.person, kept.start, kept.sort, kept.end = chosen(v.person, keep), chosen(v.start, keep), chosen(v.sort, keep), chosen(v.end, keep)

@@ -76,6 +76,26 @@ func (e *Engine) open(path string) (*lake.Columns, error) {
 	})
 }
 
+// bounds are the smallest and largest value of a column in a row group.
+type bounds struct{ low, high int64 }
+
+// bounds returns those of each row group of a file; a group whose file states
+// none may hold any value.
+func (e *Engine) bounds(s segment, column string) ([]bounds, error) {
+	type boundsKey struct{ path, column string }
+	return cacheGet(e.columns, boundsKey{s.path, column}, func() ([]bounds, int64, error) {
+		list := make([]bounds, s.file.Groups())
+		for g := range list {
+			low, high, stated := s.file.Bounds(g, column)
+			if !stated {
+				low, high = math.MinInt64, math.MaxInt64
+			}
+			list[g] = bounds{low, high}
+		}
+		return list, int64(len(list)) * 16, nil
+	})
+}
+
 func (e *Engine) ints(s segment, column string) ([]int64, error) {
 	if s.memory != nil {
 		return s.memory.ints[column], nil
@@ -249,12 +269,16 @@ func (e *Engine) ofStripe(table string, s stripe) ([]rows, error) {
 	}
 	var list []rows
 	for _, g := range segments {
-		low, high, stated := g.file.Bounds(g.group, "person_id")
-		if stated && (high < int64(s.first()) || low > int64(s.last())) {
+		all, err := e.bounds(g, "person_id")
+		if err != nil {
+			return nil, err
+		}
+		b := all[g.group]
+		if b.high < int64(s.first()) || b.low > int64(s.last()) {
 			continue
 		}
 		r := rows{g, 0, g.file.Rows(g.group)}
-		if !stated || low < int64(s.first()) || high > int64(s.last()) {
+		if b.low < int64(s.first()) || b.high > int64(s.last()) {
 			if r, err = e.within(r, s); err != nil {
 				return nil, err
 			}
@@ -291,11 +315,11 @@ func (e *Engine) ofConcepts(table, column string, set *conceptSet, s stripe) ([]
 	}
 	var list []rows
 	for _, g := range segments {
-		low, high, stated := g.file.Bounds(g.group, column)
-		if !stated {
-			low, high = math.MinInt64+1, math.MaxInt64
+		all, err := e.bounds(g, column)
+		if err != nil {
+			return nil, err
 		}
-		some := set.between(low, high)
+		some := set.between(all[g.group].low, all[g.group].high)
 		if len(some) == 0 {
 			continue
 		}
