@@ -142,31 +142,6 @@ func (q *question) ask(p *person) answer {
 	return a
 }
 
-// steps are the names and reasons of the attrition, in the order of
-// answer.remaining.
-func steps(def *cohort.Definition) []cohort.Step {
-	list := []cohort.Step{
-		{Name: "entry events", Reason: "start inside an observation period with the required days before and after"},
-		{Name: "entry limit", Reason: "entry events kept per person: " + def.EntryLimit.String()},
-	}
-	if def.Additional != nil {
-		list = append(list,
-			cohort.Step{Name: "additional criteria", Reason: "additional criteria not met"},
-			cohort.Step{Name: "qualified limit", Reason: "qualified events kept per person: " + def.QualifiedLimit.String()})
-	}
-	for i, r := range def.Rules {
-		list = append(list, cohort.Step{Name: fmt.Sprintf("inclusion rule %d: %s", i+1, r.Name), Reason: "inclusion rule not met"})
-	}
-	list = append(list,
-		cohort.Step{Name: "result limit", Reason: "included events kept per person: " + def.ResultLimit.String()},
-		cohort.Step{Name: "exit and censoring", Reason: "no exit on or after the start"},
-		cohort.Step{Name: "collapse into periods", Reason: "periods that overlap, or lie within the era pad, are joined"})
-	if def.CensorStart != nil || def.CensorEnd != nil {
-		list = append(list, cohort.Step{Name: "censor window", Reason: "periods outside the censor window"})
-	}
-	return list
-}
-
 func keep(events []indexEvent, holds func(indexEvent) bool) []indexEvent {
 	var kept []indexEvent
 	for _, e := range events {
@@ -378,7 +353,7 @@ func clip(periods []galien.Period, from, to *galien.Date) []galien.Period {
 
 // summarise answers the definition for every person, in order, and adds up.
 func (q *question) summarise(ctx context.Context, yield func(cohort.Row) error) (cohort.Summary, error) {
-	summary := cohort.Summary{Attrition: steps(q.def)}
+	summary := cohort.Summary{Attrition: q.def.Steps()}
 	type inclusion struct {
 		mode int
 		mask int64

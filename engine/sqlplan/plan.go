@@ -70,7 +70,7 @@ const inlineConcepts = 1000
 // Compile writes the plan of a definition whose concept sets are resolved.
 func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 	b := &builder{def: def, sets: sets, rel: rel, uses: usesOf(def)}
-	p := Plan{Setup: b.setup()}
+	p := Plan{Setup: b.setup(), StepNames: def.Steps()}
 	// single is set once every person has at most one event left, which spares
 	// the sorting by person from there on.
 	single := false
@@ -78,20 +78,17 @@ func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 		p.Statements = append(p.Statements, "CREATE OR REPLACE TEMP TABLE "+table+" AS\n"+query)
 		return table
 	}
-	count := func(name, reason, persons, source string) {
-		p.StepNames = append(p.StepNames, cohort.Step{Name: name, Reason: reason})
-		if p.Steps != "" {
-			p.Steps += "\nUNION ALL\n"
-		}
-		p.Steps += fmt.Sprintf("SELECT %d AS step, count(*) AS events, %s AS persons FROM %s", len(p.StepNames), persons, source)
+	// counts are the steps of the attrition, in the order of def.Steps.
+	var counts []string
+	count := func(persons, source string) {
+		counts = append(counts, fmt.Sprintf("SELECT %d AS step, count(*) AS events, %s AS persons FROM %s", len(counts)+1, persons, source))
 	}
-
-	step := func(name, reason, source string) {
+	step := func(source string) {
 		persons := "count(DISTINCT person_id)"
 		if single {
 			persons = "count(*)"
 		}
-		count(name, reason, persons, source)
+		count(persons, source)
 	}
 
 	events := add(entry, b.entryQuery())
@@ -99,27 +96,26 @@ func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 	if b.uses.order {
 		first = "count(*) FILTER (WHERE ordinal = 1)"
 	}
-	count("entry events", "start inside an observation period with the required days before and after", first, events)
+	count(first, events)
 	events = limited(events, "ordinal", def.EntryLimit)
 	single = def.EntryLimit != cohort.All
-	step("entry limit", "only the "+kept(def.EntryLimit), events)
+	step(events)
 
 	if def.Additional != nil {
 		events = add(qualified, b.qualifiedQuery(events, single))
-		step("additional criteria", "entry events that meet the additional criteria", events)
+		step(events)
 		if !single {
 			events = limited(events, "ord", def.QualifiedLimit)
 			single = def.QualifiedLimit != cohort.All
 		}
-		step("qualified limit", "only the "+kept(def.QualifiedLimit), events)
+		step(events)
 	}
 
 	if len(def.Rules) > 0 {
 		add(ruled, b.rulesQuery(events))
-		for i, r := range def.Rules {
+		for i := range def.Rules {
 			mask := int64(1)<<(i+1) - 1
-			step(fmt.Sprintf("inclusion rule %d: %s", i+1, r.Name), "events that meet this rule and those before it",
-				fmt.Sprintf("(SELECT * FROM %s WHERE mask & %d = %d)", ruled, mask, mask))
+			step(fmt.Sprintf("(SELECT * FROM %s WHERE mask & %d = %d)", ruled, mask, mask))
 		}
 		all := int64(1)<<len(def.Rules) - 1
 		events = fmt.Sprintf("(SELECT * FROM %s WHERE mask = %d)", ruled, all)
@@ -130,32 +126,21 @@ func Compile(def *cohort.Definition, sets Sets, rel Relation) Plan {
 		single = true
 	}
 	b.included = events
-	step("result limit", "only the "+kept(def.ResultLimit), events)
+	step(events)
 
 	p.Periods = add(exits, b.exitsQuery())
-	step("exit and censoring", "events with an exit on or after their start", p.Periods)
+	step(p.Periods)
 	if !single {
 		p.Periods = add(collapsed, collapseQuery(def.EraPad))
 	}
-	step("collapse into periods", "overlapping events of a person joined", p.Periods)
+	step(p.Periods)
 	if clipped := clipQuery(def, p.Periods); clipped != "" {
 		p.Periods = add(clip, clipped)
-		step("censor window", "periods that reach into the window, clipped to it", p.Periods)
+		step(p.Periods)
 	}
 	p.Rows = "SELECT person_id, start_date, end_date FROM " + p.Periods + " ORDER BY person_id, start_date, end_date"
-	p.Steps += "\nORDER BY step"
+	p.Steps = strings.Join(counts, "\nUNION ALL\n") + "\nORDER BY step"
 	return p
-}
-
-func kept(l cohort.Limit) string {
-	switch l {
-	case cohort.First:
-		return "earliest event of each person"
-	case cohort.Last:
-		return "latest event of each person"
-	default:
-		return "events asked for: all"
-	}
 }
 
 func limited(table, ordinal string, l cohort.Limit) string {
