@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,32 +37,22 @@ away by subtraction, are withheld.`,
 			if explain {
 				return explainDefinitions(ctx, &q, permit.CountCohort, []definition{d}, cmd.OutOrStdout())
 			}
-			p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
-			if err != nil {
-				return err
-			}
 			bar := newProgress(cmd.ErrOrStderr(), "count", "buckets")
 			defer bar.finish()
-			e, stop, err := q.start(ctx, bar.set)
+			c, err := q.count(ctx, d, func() (counter, func(), error) {
+				e, stop, err := q.start(ctx, bar.set)
+				return e, stop, err
+			})
 			if err != nil {
-				return err
-			}
-			defer stop()
-			s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
-			if err != nil {
-				return err
-			}
-			steps := clearedSteps(p, s)
-			if err := q.gate.Deliver(ctx, p, nil); err != nil {
 				return err
 			}
 			bar.finish()
-			last := steps[len(steps)-1]
 			if asJSON {
+				last := c.steps[len(c.steps)-1]
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
-					"persons": last.Persons, "periods": last.Events, "attrition": steps, "snapshot": q.snapshot.ID, "permit": p.PermitID()})
+					"persons": last.Persons, "periods": last.Events, "attrition": c.steps, "snapshot": q.snapshot.ID, "permit": c.permit})
 			}
-			return printSteps(cmd.OutOrStdout(), steps)
+			return printSteps(cmd.OutOrStdout(), c.steps)
 		},
 	}
 	q.flags(cmd)
@@ -69,6 +60,41 @@ away by subtraction, are withheld.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&explain, "explain", false, "print the SQL instead of running it")
 	return cmd
+}
+
+// counter is what a count asks of an engine.
+type counter interface {
+	Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error)
+}
+
+// counted is a cohort's counts as its permit lets them be shown.
+type counted struct {
+	permit    string // its id
+	steps     []shownStep
+	inclusion []cohort.MaskCount // only under a permit that lets rows out
+}
+
+// count asks for permission, counts and delivers. start gives the engine, and
+// what lets it go; it is called once the permission is written down.
+func (q *question) count(ctx context.Context, d definition, start func() (counter, func(), error)) (counted, error) {
+	p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
+	if err != nil {
+		return counted{}, err
+	}
+	e, stop, err := start()
+	if err != nil {
+		return counted{}, err
+	}
+	defer stop()
+	s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
+	if err != nil {
+		return counted{}, err
+	}
+	c := counted{permit: p.PermitID(), steps: clearedSteps(p, s)}
+	if p.Level() == permit.LevelRows {
+		c.inclusion = s.Inclusion
+	}
+	return c, q.gate.Deliver(ctx, p, nil)
 }
 
 // shownStep is a step of attrition as a permit lets it be shown: numbers, or
