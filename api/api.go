@@ -77,7 +77,7 @@ type countBody struct {
 // encode writes the question with its definition byte for byte, which JSON can
 // do for UTF-8 only.
 func (q CountQuestion) encode() ([]byte, bool) {
-	if !utf8.Valid(q.Definition) || !utf8.ValidString(q.File) {
+	if len(q.Definition) > MaxBody || !utf8.Valid(q.Definition) || !utf8.ValidString(q.File) {
 		return nil, false
 	}
 	text, err := json.Marshal(string(q.Definition))

@@ -114,9 +114,6 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) {
 	began := s.c.Now()
 	var waited time.Duration
 	answer, err := s.counted(w, r, &waited)
-	if err != nil && r.Context().Err() != nil {
-		err = context.Cause(r.Context()) // the client went away, or the server stops
-	}
 	outcome := "answered"
 	if errors.Is(err, context.Canceled) {
 		outcome = "cancelled"
@@ -159,10 +156,20 @@ func (s *Server) counted(w http.ResponseWriter, r *http.Request, waited *time.Du
 	leave, err := s.queue.enter(r.Context())
 	*waited = s.c.Now().Sub(came)
 	if err != nil {
-		return CountAnswer{}, err
+		return CountAnswer{}, cause(r.Context(), err)
 	}
 	defer leave()
-	return s.c.Count(r.Context(), uid, q)
+	answer, err = s.c.Count(r.Context(), uid, q)
+	return answer, cause(r.Context(), err)
+}
+
+// cause returns why a question failed that was cancelled: the client went away,
+// or the server stops. Other errors stay.
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // body reads the whole body of a request, within the limits of size and time.
@@ -170,8 +177,9 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limits := http.NewResponseController(w)
 	_ = limits.SetReadDeadline(s.c.Now().Add(bodyTimeout))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	// Afterwards only the client's going away is waited for, however long.
-	_ = limits.SetReadDeadline(time.Time{})
+	if err != nil {
+		w.Header().Set("Connection", "close") // the rest is not waited for
+	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -179,6 +187,8 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, galien.Errorf(galien.Invalid, "read request: the body did not arrive")
 	}
+	// From now on only the client's going away is waited for, however long.
+	_ = limits.SetReadDeadline(time.Time{})
 	return b, nil
 }
 
