@@ -18,7 +18,7 @@ import (
 
 const (
 	headTimeout = 5 * time.Second  // to send the head of a request
-	bodyTimeout = 30 * time.Second // to send its body, and to take the answer
+	bodyTimeout = 30 * time.Second // to send it whole, and to take the answer
 	idleTimeout = time.Minute      // between two requests of a connection
 	graceTime   = 10 * time.Second // for running questions when the server stops
 	abortTime   = 2 * time.Second  // for cancelled questions to end
@@ -44,7 +44,8 @@ type Server struct {
 	c         Config
 	mux       *http.ServeMux
 	queue     *queue
-	grace     time.Duration
+	arrive    time.Duration // bodyTimeout, but for tests
+	grace     time.Duration // graceTime, but for tests
 	started   time.Time
 	questions atomic.Int64
 }
@@ -55,7 +56,7 @@ func NewServer(c Config) (*Server, error) {
 	if c.AtOnce < 1 {
 		return nil, galien.Errorf(galien.Invalid, "serve: %d questions at once; at least 1", c.AtOnce)
 	}
-	s := &Server{c: c, mux: http.NewServeMux(), queue: newQueue(c.AtOnce), grace: graceTime, started: c.Now()}
+	s := &Server{c: c, mux: http.NewServeMux(), queue: newQueue(c.AtOnce), arrive: bodyTimeout, grace: graceTime, started: c.Now()}
 	for _, r := range Routes {
 		s.mux.HandleFunc(r.Method+" "+r.Path, func(w http.ResponseWriter, req *http.Request) { r.handle(s, w, req) })
 	}
@@ -75,6 +76,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
 		Handler:           s.mux,
 		ReadHeaderTimeout: headTimeout,
+		ReadTimeout:       s.arrive,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
 		ErrorLog:          slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
@@ -90,15 +92,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.queue.close()
-	err := shutdown(background, h, s.grace)
-	if err != nil {
+	graceful := shutdown(background, h, s.grace) == nil
+	if !graceful {
 		abort(errStopping)
-		err = shutdown(background, h, abortTime)
+		if shutdown(background, h, abortTime) != nil {
+			_ = h.Close()
+		}
 	}
-	if err != nil {
-		_ = h.Close()
-	}
-	s.c.Log.Info("stop", "questions", s.questions.Load(), "graceful", err == nil)
+	s.c.Log.Info("stop", "questions", s.questions.Load(), "graceful", graceful)
 	return nil
 }
 
@@ -144,7 +145,7 @@ func (s *Server) counted(w http.ResponseWriter, r *http.Request, waited *time.Du
 	if err != nil {
 		return CountAnswer{}, err
 	}
-	body, err := s.body(w, r)
+	body, err := readBody(w, r)
 	if err != nil {
 		return CountAnswer{}, err
 	}
@@ -172,10 +173,9 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// body reads the whole body of a request, within the limits of size and time.
-func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limits := http.NewResponseController(w)
-	_ = limits.SetReadDeadline(s.c.Now().Add(bodyTimeout))
+// readBody reads the whole body of a request, within the limit of size; the
+// server's is that of time.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
 		w.Header().Set("Connection", "close") // the rest is not waited for
@@ -187,8 +187,6 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, galien.Errorf(galien.Invalid, "read request: the body did not arrive")
 	}
-	// From now on only the client's going away is waited for, however long.
-	_ = limits.SetReadDeadline(time.Time{})
 	return b, nil
 }
 

@@ -272,14 +272,11 @@ func TestClientsGoAway(t *testing.T) {
 // The time to send a body is no time to answer in: the engine may take longer.
 func TestSlowAnswerOutlivesTheReadDeadline(t *testing.T) {
 	g := newGated()
-	l := &log{}
-	c := config(l, g.count)
-	// A clock 29.9 s behind makes the 30 s for the body end in 0.1 s.
-	c.Now = func() time.Time { return time.Now().Add(100*time.Millisecond - bodyTimeout) }
-	s, err := NewServer(c)
+	s, err := NewServer(config(&log{}, g.count))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.arrive = 100 * time.Millisecond
 	folder := t.TempDir()
 	socket, err := Listen(folder)
 	if err != nil {
@@ -360,6 +357,9 @@ func TestStopCancels(t *testing.T) {
 	}
 	if a := <-first; galien.KindOf(a.err) != galien.Busy {
 		t.Errorf("who ran: %v", a.err)
+	}
+	if s := r.log.String(); !strings.Contains(s, "graceful=false") {
+		t.Errorf("log:\n%s", s)
 	}
 }
 
