@@ -366,6 +366,36 @@ func TestServeSeveral(t *testing.T) {
 	if n := s.questions(t); n != 12 {
 		t.Errorf("the server was asked %d questions", n)
 	}
+
+	// Clients that go away at any moment harm nobody.
+	interrupted := 0
+	for i := range 15 {
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(time.Duration(i*5)*time.Millisecond, cancel)
+		var out, errs bytes.Buffer
+		code := run(ctx, []string{"cohort", "count", hub, "--permit", steward, files[i%3]}, strings.NewReader(""), &out, &errs)
+		timer.Stop()
+		cancel()
+		switch {
+		case code == 130 && out.Len() == 0 && errs.String() == "galien: interrupted\n":
+			interrupted++
+		case code != 0 || out.String() != alone[i%3]:
+			t.Errorf("interrupted after %d ms: exit %d\n%s%s", i*5, code, out.String(), errs.String())
+		}
+	}
+	if interrupted == 0 {
+		t.Error("no question was interrupted: the rest proves nothing")
+	}
+	for i, f := range files {
+		if out := mustRun(t, "cohort", "count", hub, "--permit", steward, f); out != alone[i] {
+			t.Errorf("afterwards:\n%s", out)
+		}
+	}
+	s.stop()
+	log := s.log.text()
+	if answered, cancelled := strings.Count(log, "outcome=answered"), strings.Count(log, "outcome=cancelled"); cancelled == 0 || answered+cancelled != strings.Count(log, "msg=question") {
+		t.Errorf("%d answered, %d cancelled:\n%s", answered, cancelled, log)
+	}
 }
 
 // post asks a server as any program can.
