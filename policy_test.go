@@ -82,6 +82,9 @@ var policy = map[string]rule{
 	"disclosure": {pure: true},
 	"release":    {first: []string{"disclosure", "study"}},
 
+	// faces
+	"api": {third: []string{xsys}},
+
 	"synth":      {first: []string{"cdm"}},
 	"examples":   {},
 	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, progress, xterm}, cgo: true, clock: true},
@@ -99,6 +102,8 @@ var walls = []struct {
 		"the vault knows no health data"},
 	{[]string{"permit", "audit"}, []string{"lake", "engine/columnar", "engine/duckdb", "engine/oracle", "engine/sqlplan", "vault"},
 		"the gate decides and writes down; it reads no data"},
+	{[]string{"api"}, []string{"vault", "lake", "engine/columnar", "engine/duckdb", "engine/oracle", "permit"},
+		"a face hands questions over: what they read, and under which permit, is decided behind the functions that it is given"},
 	{[]string{"engine/columnar"}, []string{"engine/duckdb", "engine/oracle", "engine/sqlplan"}, "engines do not know each other: one judges the other"},
 	{[]string{"engine/duckdb"}, []string{"engine/columnar", "engine/oracle"}, "engines do not know each other: one judges the other"},
 	{[]string{"engine/oracle"}, []string{"engine/columnar", "engine/duckdb", "engine/sqlplan"}, "engines do not know each other: one judges the other"},

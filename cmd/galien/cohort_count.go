@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"galien"
+	"galien/api"
 	"galien/cohort"
 	"galien/disclosure"
 	"galien/permit"
@@ -21,13 +26,29 @@ func newCohortCountCommand() *cobra.Command {
 		Short: "Count a cohort's persons and periods, with attrition",
 		Long: `Count the persons and periods of a cohort, and what each step leaves. Under a
 permit that lets no rows out, small numbers, and numbers that would give one
-away by subtraction, are withheld.`,
+away by subtraction, are withheld.
+
+When galien serve answers for the hub, the question is put to it, and the answer
+is the same. --engine, --memory, --threads and --explain ask in this process.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			d, err := readDefinition(cmd.InOrStdin(), args[1], 1)
+			text, err := readInput(cmd.InOrStdin(), args[1])
 			if err != nil {
 				return err
+			}
+			d, err := parseDefinition(args[1], text, 1)
+			if err != nil {
+				return err
+			}
+			if !explain && !slices.ContainsFunc([]string{"engine", "memory", "threads"}, cmd.Flags().Changed) {
+				c, err := q.countServed(ctx, args[0], d, text)
+				if err == nil {
+					return c.print(cmd.OutOrStdout(), asJSON)
+				}
+				if !errors.Is(err, api.ErrNoServer) {
+					return err
+				}
 			}
 			if err := q.open(args[0]); err != nil {
 				return err
@@ -36,32 +57,17 @@ away by subtraction, are withheld.`,
 			if explain {
 				return explainDefinitions(ctx, &q, permit.CountCohort, []definition{d}, cmd.OutOrStdout())
 			}
-			p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
-			if err != nil {
-				return err
-			}
 			bar := newProgress(cmd.ErrOrStderr(), "count", "buckets")
 			defer bar.finish()
-			e, stop, err := q.start(ctx, bar.set)
+			c, err := q.count(ctx, d, func() (counter, func(), error) {
+				e, stop, err := q.start(ctx, bar.set)
+				return e, stop, err
+			})
 			if err != nil {
-				return err
-			}
-			defer stop()
-			s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
-			if err != nil {
-				return err
-			}
-			steps := clearedSteps(p, s)
-			if err := q.gate.Deliver(ctx, p, nil); err != nil {
 				return err
 			}
 			bar.finish()
-			last := steps[len(steps)-1]
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
-					"persons": last.Persons, "periods": last.Events, "attrition": steps, "snapshot": q.snapshot.ID, "permit": p.PermitID()})
-			}
-			return printSteps(cmd.OutOrStdout(), steps)
+			return c.print(cmd.OutOrStdout(), asJSON)
 		},
 	}
 	q.flags(cmd)
@@ -71,14 +77,62 @@ away by subtraction, are withheld.`,
 	return cmd
 }
 
-// shownStep is a step of attrition as a permit lets it be shown: numbers, or
-// texts such as "<11".
-type shownStep struct {
-	Step    string `json:"step"`
-	Reason  string `json:"reason"`
-	Events  any    `json:"events"`
-	Persons any    `json:"persons"`
+// counter is what a count asks of an engine.
+type counter interface {
+	Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error)
 }
+
+// counted is a cohort's counts as its permit lets them be shown.
+type counted struct {
+	snapshot  string // its id
+	permit    string // its id
+	steps     []shownStep
+	inclusion []cohort.MaskCount // only under a permit that lets rows out
+}
+
+// count asks for permission, counts and delivers. start gives the engine, and
+// what lets it go; it is called once the permission is written down.
+func (q *question) count(ctx context.Context, d definition, start func() (counter, func(), error)) (counted, error) {
+	p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
+	if err != nil {
+		return counted{}, err
+	}
+	e, stop, err := start()
+	if err != nil {
+		return counted{}, err
+	}
+	defer stop()
+	s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
+	if err != nil {
+		return counted{}, err
+	}
+	c := counted{snapshot: p.Snapshot(), permit: p.PermitID(), steps: clearedSteps(p, s)}
+	if p.Level() == permit.LevelRows {
+		c.inclusion = s.Inclusion
+	}
+	if err := q.gate.Deliver(ctx, p, nil); err != nil {
+		return counted{}, err
+	}
+	return c, nil
+}
+
+// countServed puts the question to the server of the hub in dir. It fails with
+// api.ErrNoServer when none answers it. What is wrong with the hub itself is
+// told as without a server, by the name that the folder has here.
+func (q *question) countServed(ctx context.Context, dir string, d definition, text []byte) (counted, error) {
+	a, err := api.NewClient(dir, version()).Count(ctx, api.CountQuestion{Permit: q.permitID, File: d.file, Definition: text})
+	switch galien.KindOf(err) {
+	case galien.NotFound, galien.Corrupt:
+		if own := q.open(dir); own != nil {
+			return counted{}, own
+		}
+		q.close()
+	}
+	return counted{snapshot: a.Snapshot, permit: a.Permit, steps: a.Attrition}, err
+}
+
+// shownStep is a step of attrition as a permit lets it be shown.
+type shownStep = api.Step
 
 // clearedSteps shows the attrition in full under a permit that lets rows out,
 // and through disclosure control under any other.
@@ -86,7 +140,7 @@ func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
 	var all []shownStep
 	var raw []disclosure.Step
 	for _, a := range s.Attrition {
-		all = append(all, shownStep{a.Name, a.Reason, a.Events, a.Persons})
+		all = append(all, shownStep{Step: a.Name, Reason: a.Reason, Events: a.Events, Persons: a.Persons})
 		raw = append(raw, disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
 	}
 	if p.Level() == permit.LevelRows {
@@ -96,6 +150,15 @@ func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
 		all[i].Events, all[i].Persons = c.Events, c.Persons
 	}
 	return all
+}
+
+func (c counted) print(w io.Writer, asJSON bool) error {
+	if !asJSON {
+		return printSteps(w, c.steps)
+	}
+	last := c.steps[len(c.steps)-1]
+	return json.NewEncoder(w).Encode(map[string]any{
+		"persons": last.Persons, "periods": last.Events, "attrition": c.steps, "snapshot": c.snapshot, "permit": c.permit})
 }
 
 func printSteps(w io.Writer, steps []shownStep) error {

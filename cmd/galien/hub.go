@@ -137,11 +137,14 @@ func openHub(dir string) (*hub, error) {
 
 // account returns the operating system account of the process, by its real
 // user id and not by what the environment says.
-func account() string {
-	uid := strconv.Itoa(os.Getuid())
-	u, err := user.LookupId(uid)
+func account() string { return accountOf(os.Getuid()) }
+
+// accountOf returns the operating system account of a user id.
+func accountOf(uid int) string {
+	id := strconv.Itoa(uid)
+	u, err := user.LookupId(id)
 	if err != nil {
-		return "uid-" + uid
+		return "uid-" + id
 	}
 	return u.Username
 }

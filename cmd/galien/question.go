@@ -44,6 +44,11 @@ func readDefinition(stdin io.Reader, path string, id int64) (definition, error) 
 	if err != nil {
 		return definition{}, err
 	}
+	return parseDefinition(path, b, id)
+}
+
+// parseDefinition is readDefinition for the contents of a file.
+func parseDefinition(path string, b []byte, id int64) (definition, error) {
 	def, err := circe.Read(bytes.NewReader(b))
 	if err != nil {
 		return definition{}, fmt.Errorf("%s: %w", path, err)
