@@ -3,6 +3,7 @@
 #   make build   bin/galien
 #   make test    every test, in a few minutes
 #   make check   formatting, vet, staticcheck, module hashes, tests
+#   make bench-circe  the phenotype library on 300,000 to 10 million persons
 #   make demo    the whole journey on a small made-up population
 #   make circe   every reference definition against OHDSI Circe's own answers
 #   make bench   the benchmarks, on 1 million persons and 200 million events
@@ -16,7 +17,7 @@ CASES   ?= 3000
 KILLS   ?= 50
 PERSONS ?= 1000000
 
-.PHONY: build test check circe bench demo fuzz crash clean
+.PHONY: build test check circe bench bench-circe demo fuzz crash clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -37,6 +38,9 @@ circe:
 
 bench:
 	GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKGS)
+
+bench-circe:
+	GALIEN_BENCH=circe $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 120m ./engine/columnar
 
 demo: build
 	./bin/galien demo

@@ -42,6 +42,7 @@ const (
 	progress = "github.com/schollz/progressbar/v3"
 	sqlite   = "modernc.org/sqlite"
 	yaml     = "github.com/goccy/go-yaml"
+	humanize = "github.com/dustin/go-humanize"
 	xmod     = "golang.org/x/mod"
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
@@ -87,7 +88,7 @@ var policy = map[string]rule{
 
 	"synth":      {first: []string{"cdm"}},
 	"examples":   {},
-	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, progress, xterm}, cgo: true, clock: true},
+	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, humanize, progress, xterm}, cgo: true, clock: true},
 }
 
 // walls are dependencies that must not exist, however indirect.

@@ -17,8 +17,7 @@ type servedEngine interface {
 // keptEngine keeps the engine of one snapshot from question to question. The
 // engine of an earlier snapshot is closed when its last question ends.
 type keptEngine struct {
-	// open opens an engine, and returns what closes it.
-	open func(ctx context.Context, s *lake.Snapshot) (servedEngine, func(), error)
+	open func(s *lake.Snapshot) (servedEngine, error)
 
 	mu      sync.Mutex
 	current *usedEngine // nil before the first question
@@ -28,22 +27,21 @@ type keptEngine struct {
 type usedEngine struct {
 	servedEngine
 	snapshot string
-	shut     func()
 	users    int
 	retired  bool
 }
 
 // use returns the engine of a snapshot, and what lets it go.
-func (k *keptEngine) use(ctx context.Context, s *lake.Snapshot) (servedEngine, func(), error) {
+func (k *keptEngine) use(s *lake.Snapshot) (servedEngine, func(), error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.current == nil || k.current.snapshot != s.ID {
 		k.retire()
-		e, shut, err := k.open(ctx, s)
+		e, err := k.open(s)
 		if err != nil {
 			return nil, nil, err
 		}
-		k.current = &usedEngine{servedEngine: e, snapshot: s.ID, shut: shut}
+		k.current = &usedEngine{servedEngine: e, snapshot: s.ID}
 	}
 	u := k.current
 	u.users++
@@ -55,7 +53,7 @@ func (k *keptEngine) leave(u *usedEngine) {
 	defer k.mu.Unlock()
 	u.users--
 	if u.retired && u.users == 0 {
-		u.shut()
+		_ = u.Close()
 	}
 }
 
@@ -68,7 +66,7 @@ func (k *keptEngine) retire() {
 	k.current = nil
 	u.retired = true
 	if u.users == 0 {
-		u.shut()
+		_ = u.Close()
 	}
 }
 

@@ -8,18 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"galien"
 	"galien/cohort"
 	"galien/cohort/circe"
+	"galien/engine/columnar"
 	"galien/engine/duckdb"
 	"galien/engine/oracle"
 	"galien/lake"
@@ -71,6 +75,15 @@ type cohortEngine interface {
 	Close() error
 }
 
+// The engines that --engine chooses from.
+const (
+	engineColumnar = "columnar"
+	engineDuckDB   = "duckdb"
+	engineOracle   = "oracle"
+)
+
+var engines = []string{engineColumnar, engineDuckDB, engineOracle}
+
 // question is the flags and the open hub that every asking command shares.
 type question struct {
 	permitID, engine, memory string
@@ -84,20 +97,20 @@ type question struct {
 // flags declares the shared flags.
 func (q *question) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.permitID, "permit", "", "the permit under which to ask (required)")
-	cmd.Flags().StringVar(&q.memory, "memory", "2GiB", "most memory for the engine; what does not fit is written to the hub's disk")
+	cmd.Flags().StringVar(&q.memory, "memory", "2GiB", "most memory for the engine")
 	cmd.Flags().IntVar(&q.threads, "threads", 0, "cores for the engine (0: all)")
 	_ = cmd.MarkFlagRequired("permit")
 }
 
 // engineFlag declares the choice of the engine.
 func (q *question) engineFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&q.engine, "engine", "duckdb", "duckdb (fast) or oracle (plain Go in memory, for small hubs and as a check)")
+	cmd.Flags().StringVar(&q.engine, "engine", engineColumnar, "columnar (fast), or as a check: duckdb (SQL), oracle (plain Go over rows in memory, for small hubs)")
 }
 
 // open opens the hub and its current snapshot.
 func (q *question) open(dir string) (err error) {
-	if q.engine != "" && q.engine != "duckdb" && q.engine != "oracle" {
-		return galien.Errorf(galien.Invalid, "unknown engine %q; use duckdb or oracle", q.engine)
+	if q.engine != "" && !slices.Contains(engines, q.engine) {
+		return galien.Errorf(galien.Invalid, "unknown engine %q; use %s", q.engine, strings.Join(engines, ", "))
 	}
 	if q.hub, err = openHub(dir); err != nil {
 		return err
@@ -123,23 +136,42 @@ func (q *question) config() (duck.Config, func(), error) {
 	return duck.Config{Threads: q.threads, MemoryLimit: q.memory, TempDir: s.dir}, s.remove, nil
 }
 
-// start opens the engine that the flags name; progress is told of each bucket
-// of persons that is done.
+// start opens the engine that the flags name; progress is told of each part of
+// the persons that is done.
 func (q *question) start(ctx context.Context, progress func(done, total int64)) (cohortEngine, func(), error) {
-	if q.engine == "oracle" {
+	switch q.engine {
+	case engineOracle:
 		return oracle.New(q.snapshot), func() {}, nil
+	case engineDuckDB:
+		c, remove, err := q.config()
+		if err != nil {
+			return nil, nil, err
+		}
+		e, err := duckdb.New(ctx, q.snapshot, c)
+		if err != nil {
+			remove()
+			return nil, nil, err
+		}
+		e.Progress = progress
+		return e, func() { _ = e.Close(); remove() }, nil
 	}
-	c, remove, err := q.config()
+	e, err := q.columnar(q.snapshot)
 	if err != nil {
-		return nil, nil, err
-	}
-	e, err := duckdb.New(ctx, q.snapshot, c)
-	if err != nil {
-		remove()
 		return nil, nil, err
 	}
 	e.Progress = progress
-	return e, func() { _ = e.Close(); remove() }, nil
+	return e, func() { _ = e.Close() }, nil
+}
+
+// columnar opens the columnar engine, and tells the runtime how much memory
+// the process may take.
+func (q *question) columnar(s *lake.Snapshot) (*columnar.Engine, error) {
+	memory, err := humanize.ParseBytes(q.memory)
+	if err != nil || memory == 0 || memory > math.MaxInt64 {
+		return nil, galien.Errorf(galien.Invalid, "--memory %s is no amount of memory; write it as 2GiB", q.memory)
+	}
+	debug.SetMemoryLimit(int64(memory))
+	return columnar.New(s, columnar.Config{Memory: int64(memory), Threads: q.threads})
 }
 
 // allow asks the gate about one definition.

@@ -9,9 +9,7 @@ import (
 
 	"galien/api"
 	"galien/audit"
-	"galien/engine/duckdb"
 	"galien/lake"
-	"galien/lake/duck"
 	"galien/permit"
 )
 
@@ -58,15 +56,10 @@ took, and nothing of what was asked. The routes are in docs/api.md.`,
 			return s.Serve(cmd.Context(), socket)
 		},
 	}
-	cmd.Flags().StringVar(&q.memory, "memory", "2GiB", "most memory for the engine; what does not fit is written to the hub's disk")
+	cmd.Flags().StringVar(&q.memory, "memory", "2GiB", "most memory for the engine and what it keeps")
 	cmd.Flags().IntVar(&q.threads, "threads", 0, "cores for the engine (0: all)")
 	cmd.Flags().IntVar(&atOnce, "at-once", 1, "questions answered at once; one takes every core")
 	return cmd
-}
-
-// openServed opens the engine that a server keeps.
-func openServed(ctx context.Context, s *lake.Snapshot, c duck.Config) (servedEngine, error) {
-	return duckdb.New(ctx, s, c)
 }
 
 // servedHub answers a server's questions from one hub.
@@ -90,18 +83,13 @@ func newServedHub(q *question, log *slog.Logger) (*servedHub, error) {
 	if _, err = q.hub.lake(); err != nil {
 		return nil, err
 	}
-	h.engine = &keptEngine{open: func(ctx context.Context, s *lake.Snapshot) (servedEngine, func(), error) {
-		c, remove, err := q.config()
+	h.engine = &keptEngine{open: func(s *lake.Snapshot) (servedEngine, error) {
+		e, err := q.columnar(s)
 		if err != nil {
-			return nil, nil, err
-		}
-		e, err := openServed(ctx, s, c)
-		if err != nil {
-			remove()
-			return nil, nil, err
+			return nil, err
 		}
 		log.Info("engine", "snapshot", s.ID)
-		return e, func() { _ = e.Close(); remove() }, nil
+		return e, nil
 	}}
 	return h, nil
 }
@@ -126,7 +114,7 @@ func (h *servedHub) count(ctx context.Context, uid int, ask api.CountQuestion) (
 	}
 	var engine string
 	c, err := q.count(ctx, d, func() (counter, func(), error) {
-		e, leave, err := h.engine.use(ctx, q.snapshot)
+		e, leave, err := h.engine.use(q.snapshot)
 		if err != nil {
 			return nil, nil, err
 		}

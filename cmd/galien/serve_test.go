@@ -256,8 +256,8 @@ func TestServeSeesTheHubChange(t *testing.T) {
 		if got.Persons != truth.Cohorts[0].Persons || got.Snapshot != hubStatus(t, hub).Snapshot {
 			t.Errorf("population %d: %+v, truth %d", seed, got, truth.Cohorts[0].Persons)
 		}
-		if left := leftovers(t, hub); len(left) != 2 {
-			t.Errorf("the server has %v, want its socket and the folder of one engine", left)
+		if left := leftovers(t, hub); len(left) != 1 {
+			t.Errorf("the server has %v, want its socket alone", left)
 		}
 	}
 	text, err := os.ReadFile(file)
@@ -304,7 +304,7 @@ func TestServeOnce(t *testing.T) {
 	}
 	_ = first.Process.Kill()
 	_ = first.Wait()
-	if left := leftovers(t, hub); len(left) != 2 {
+	if left := leftovers(t, hub); len(left) != 1 {
 		t.Fatalf("a killed server left %v: the rest proves nothing", left)
 	}
 	if code, stdout, stderr := galienRun(t, "", count...); code != 0 || stdout != alone || stderr != "" {
@@ -433,7 +433,7 @@ func TestServeToOthers(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	mustRun(t, "cohort", "run", hub, "--permit", steward, files[1], "--out", out)
 	status, a := post(t, hub, fmt.Sprintf(`{"permit":%q,"definition":%s}`, steward, text))
-	if status != http.StatusOK || a["permit"] != steward || a["snapshot"] == "" || !strings.HasPrefix(fmt.Sprint(a["engine"]), "duckdb ") {
+	if status != http.StatusOK || a["permit"] != steward || a["snapshot"] == "" || !strings.HasPrefix(fmt.Sprint(a["engine"]), "columnar ") {
 		t.Fatalf("status %d, %v", status, a)
 	}
 	want := readCSV(t, filepath.Join(out, "inclusion.csv"))[1:]
@@ -553,19 +553,30 @@ func TestServedCanary(t *testing.T) {
 	}
 }
 
+// closing is an engine that tells when it is closed.
+type closing struct {
+	*oracle.Engine
+	closed func()
+}
+
+func (c closing) Close() error {
+	c.closed()
+	return c.Engine.Close()
+}
+
 // The engine of an earlier snapshot is closed when its last question ends, and
 // not before.
 func TestKeptEngine(t *testing.T) {
 	var shut []string
-	k := &keptEngine{open: func(_ context.Context, s *lake.Snapshot) (servedEngine, func(), error) {
+	k := &keptEngine{open: func(s *lake.Snapshot) (servedEngine, error) {
 		if s.ID == "broken" {
-			return nil, nil, fs.ErrNotExist
+			return nil, fs.ErrNotExist
 		}
-		return oracle.New(s), func() { shut = append(shut, s.ID) }, nil
+		return closing{oracle.New(s), func() { shut = append(shut, s.ID) }}, nil
 	}}
 	use := func(id string) (servedEngine, func()) {
 		t.Helper()
-		e, leave, err := k.use(t.Context(), &lake.Snapshot{ID: id})
+		e, leave, err := k.use(&lake.Snapshot{ID: id})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -594,7 +605,7 @@ func TestKeptEngine(t *testing.T) {
 		t.Error("the current engine was closed between questions")
 	}
 	leaveB()
-	if _, _, err := k.use(t.Context(), &lake.Snapshot{ID: "broken"}); err == nil {
+	if _, _, err := k.use(&lake.Snapshot{ID: "broken"}); err == nil {
 		t.Error("an engine that cannot be opened")
 	}
 	want("a", "b")
