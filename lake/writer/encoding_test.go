@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 
 	"galien"
+	"galien/cdm"
 	"galien/lake"
 	"galien/lake/duck"
 )
@@ -49,6 +50,13 @@ func TestEveryEncodingIsRead(t *testing.T) {
 	s, _ := commit(t, newLake(t), duck.Config{}, map[string][][]any{"measurement": rows})
 	if got := read(t, s, "measurement"); !equalRows(got, rows) {
 		t.Errorf("%d rows came back from %d, or other values", len(got), n)
+	}
+
+	for _, r := range rows {
+		r[slices.IndexFunc(tb.Columns, func(c cdm.Column) bool { return c.Name == "measurement_datetime" })] = nil
+	}
+	if got := byColumns(t, s, "measurement"); !equalRows(got, rows) {
+		t.Errorf("by columns %d rows came back from %d, or other values", len(got), n)
 	}
 
 	// The test holds only if the engine did use the encodings.
