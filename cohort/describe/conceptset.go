@@ -12,19 +12,21 @@ import (
 // nameSets decides how the text refers to each concept set: by its name, and by
 // its number too where the name alone would not tell it from another.
 func (t *teller) nameSets() {
+	name := func(s cohort.ConceptSet) string {
+		if n := clean(s.Name); n != "" {
+			return n
+		}
+		return t.say("set %d", "jeu n° %d", s.ID)
+	}
 	bearers := map[string]int{}
 	for _, s := range t.def.ConceptSets {
-		bearers[clean(s.Name)]++
+		bearers[name(s)]++
 	}
 	t.called = map[int]string{}
 	for _, s := range t.def.ConceptSets {
-		switch name := clean(s.Name); {
-		case name == "":
-			t.called[s.ID] = t.say("set %d", "jeu n° %d", s.ID)
-		case bearers[name] > 1:
-			t.called[s.ID] = t.say("%s (set %d)", "%s (jeu n° %d)", t.quote(name), s.ID)
-		default:
-			t.called[s.ID] = t.quote(name)
+		t.called[s.ID] = t.quote(name(s))
+		if bearers[name(s)] > 1 {
+			t.called[s.ID] = t.say("%s (set %d)", "%s (jeu n° %d)", t.quote(name(s)), s.ID)
 		}
 	}
 }
@@ -35,7 +37,7 @@ func (t *teller) set(id int) string {
 	if name, ok := t.called[id]; ok {
 		return name
 	}
-	return t.say("set %d (undefined)", "jeu n° %d (non défini)", id)
+	return t.say("“set %d” (undefined)", "« jeu n° %d » (non défini)", id)
 }
 
 // conceptSets tells every defined set, and says which are missing.

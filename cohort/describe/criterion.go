@@ -64,8 +64,8 @@ func (t *teller) conditions(c cohort.Criterion) []Block {
 	if c.Nested != nil && !c.Nested.Empty() {
 		n := nounOf(c.Domain)
 		header, items := t.groupOrOne(*c.Nested, index{true, n})
-		list = append(list, Block{t.say("it starts in an observation period and, relative to it, %s",
-			agree(n.feminine, "il débute dans une période d'observation et, par rapport à lui, %s", "elle débute dans une période d'observation et, par rapport à elle, %s"), header), items})
+		list = append(list, Block{t.say("the start lies in an observation period and, relative to this event, %s",
+			"le début se situe dans une période d'observation et, par rapport à cet événement, %s", header), items})
 	}
 	return list
 }
@@ -194,7 +194,7 @@ func (t *teller) correlated(c cohort.Correlated, ix index) Block {
 		text += t.say(", during the same visit as %s", ", pendant la même visite que %s", visit)
 	}
 	if c.IgnoreObservationPeriod {
-		text += t.say(", in the observation period or not", ", dans la période d'observation ou en dehors")
+		text += t.say(", inside or outside the observation period", ", dans la période d'observation ou en dehors")
 	} else {
 		t.mark(noteObserved, true)
 	}
@@ -216,9 +216,9 @@ func (t *teller) occurrence(c cohort.Correlated, n noun) string {
 		if c.Count == 0 && c.Occurrence != cohort.NoLessThan {
 			return t.say("no "+v.en+" recorded among the %s", agree(v.feminine, "aucun ", "aucune ")+v.fr+agree(v.feminine, " renseigné", " renseignée")+" parmi les %s", among)
 		}
-		different := t.plural(c.Count, v.en, v.ens, v.fr, v.frs)
-		return t.say("%s different %s%s among the %s", "%s %s %[5]s%[3]s parmi les %[4]s", t.howMany(c), different, t.noneToo(c, v.feminine), among,
-			t.plural(c.Count, "", "", agree(v.feminine, "différent", "différente"), agree(v.feminine, "différents", "différentes")))
+		distinct := t.plural(c.Count, "distinct "+v.en, "distinct "+v.ens,
+			v.fr+agree(v.feminine, " distinct", " distincte"), v.frs+agree(v.feminine, " distincts", " distinctes"))
+		return t.say("%s %s%s among the %s", "%s %s%s parmi les %s", t.howMany(c), distinct, t.noneToo(c, v.feminine), among)
 	}
 	if c.Count == 0 && c.Occurrence != cohort.NoLessThan {
 		return t.say("no "+n.en+"%s", agree(n.feminine, "aucun ", "aucune ")+n.fr+"%s", t.kind(k))

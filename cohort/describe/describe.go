@@ -207,11 +207,11 @@ func (t *teller) limit(l cohort.Limit, events string) string {
 	t.mark(noteTies, l != cohort.All)
 	switch l {
 	case cohort.First:
-		return t.say("of each person's %s, only the earliest is kept", "parmi les %s de chaque personne, seul le plus précoce est conservé", events)
+		return t.say("for each person, only the earliest of the %s is kept", "pour chaque personne, seul le plus précoce des %s est conservé", events)
 	case cohort.Last:
-		return t.say("of each person's %s, only the latest is kept", "parmi les %s de chaque personne, seul le plus tardif est conservé", events)
+		return t.say("for each person, only the latest of the %s is kept", "pour chaque personne, seul le plus tardif des %s est conservé", events)
 	}
-	return t.say("all of a person's %s are kept", "tous les %s d'une personne sont conservés", events)
+	return t.say("for each person, all %s are kept", "pour chaque personne, tous les %s sont conservés", events)
 }
 
 func (t *teller) additional() []Block {

@@ -245,7 +245,6 @@ func (t *teller) oneOf(f cohort.ConceptFilter) string {
 }
 
 func (t *teller) inSet(f cohort.CodesetFilter, feminine bool) string {
-	e := agree(feminine, "", "e")
 	if f.Codeset != nil {
 		t.mark(noteSets, true)
 		if f.Exclude {
@@ -254,7 +253,7 @@ func (t *teller) inSet(f cohort.CodesetFilter, feminine bool) string {
 		return t.say("is in %s", "est dans %s", t.set(*f.Codeset))
 	}
 	if !f.Exclude {
-		return t.say("is recorded", "est renseigné%s", e)
+		return t.say("is recorded", agree(feminine, "est renseigné", "est renseignée"))
 	}
 	switch f.Operand.Of {
 	case cohort.LinkedVisit:
@@ -264,7 +263,7 @@ func (t *teller) inSet(f cohort.CodesetFilter, feminine bool) string {
 	case cohort.Specialty:
 		return t.say("is missing, or the provider is unknown", "n'est pas renseignée, ou le professionnel est inconnu")
 	}
-	return t.say("is missing", "n'est pas renseigné%s", e)
+	return t.say("is missing", agree(feminine, "n'est pas renseigné", "n'est pas renseignée"))
 }
 
 // text tells a LIKE pattern in words where it has no wildcard but one at either

@@ -55,9 +55,9 @@ var conventions = [noteCount][2]string{
 	noteVisit:   {"the visit of an event is the one of the same person that its record names", "la visite correspondant à un événement est celle de la même personne que son enregistrement désigne"},
 	noteRatio:   {"a ratio to zero is a missing value", "un rapport à zéro est une valeur manquante"},
 	noteCase:    {"texts are compared with upper and lower case as written", "les textes sont comparés en distinguant majuscules et minuscules"},
-	notePattern: {"in a pattern, % stands for any text, even none, and _ for any one character", "dans un modèle, % remplace un texte quelconque, même vide, et _ un caractère quelconque"},
-	noteDistinct: {"a count of different values leaves out missing ones",
-		"un décompte de valeurs différentes laisse de côté les valeurs manquantes"},
+	notePattern: {"in a pattern, %% stands for any text, even none, and _ for any one character", "dans un modèle, %% remplace un texte quelconque, même vide, et _ un caractère quelconque"},
+	noteDistinct: {"a count of distinct values leaves out missing ones",
+		"un décompte de valeurs distinctes laisse de côté les valeurs manquantes"},
 	noteAdjusted: {"an event whose dates are replaced keeps them for everything that follows; it is left out where one is missing or where the end precedes the start",
 		"un événement dont les dates sont remplacées les garde pour toute la suite ; il est écarté si l'une manque ou si la fin précède le début"},
 	noteUserPeriod: {"the conditions of a period are tested on its own dates, before a date of the definition takes their place",
@@ -103,11 +103,11 @@ func (t *teller) endings() []Block {
 		of     cohort.Ending
 		en, fr string
 	}{
-		{cohort.NextDay, "%s without a recorded end end on the day after their start", "en l'absence de fin enregistrée, la fin est le lendemain du début (%s)"},
-		{cohort.DaysSupply, "%s without a recorded end end when their days of supply, counted from their start, are over, and without these on the day after their start",
-			"en l'absence de fin enregistrée, la fin est le début augmenté des jours de traitement fournis, à défaut le lendemain du début (%s)"},
-		{cohort.NoEnd, "%s without a recorded end have none, and meet no condition on it", "en l'absence de fin enregistrée, il n'y a pas de fin, et aucune condition sur celle-ci n'est remplie (%s)"},
-		{cohort.FarFuture, "%s without a recorded end end on 31 December 2099", "en l'absence de fin enregistrée, la fin est le 31 décembre 2099 (%s)"},
+		{cohort.NextDay, "where no end is recorded, %s end on the day after their start", "sans fin enregistrée, les %s se terminent le lendemain de leur début"},
+		{cohort.DaysSupply, "where no end is recorded, %s end on their start plus their days of supply, or without these on the day after their start",
+			"sans fin enregistrée, les %s se terminent à leur début augmenté des jours de traitement fournis, à défaut le lendemain de leur début"},
+		{cohort.NoEnd, "where no end is recorded, %s have none and meet no condition on it", "sans fin enregistrée, les %s n'ont pas de fin et ne remplissent aucune condition sur celle-ci"},
+		{cohort.FarFuture, "where no end is recorded, %s end on 31 December 2099", "sans fin enregistrée, les %s se terminent le 31 décembre 2099"},
 	} {
 		if names := byEnding[e.of]; len(names) > 0 {
 			slices.Sort(names)

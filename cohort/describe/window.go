@@ -15,7 +15,7 @@ type index struct {
 type anchor struct {
 	name     string // "the index date", "le début de ce diagnostic"
 	on       string // "on the index date", "le jour du début de ce diagnostic"
-	of       string // French only: "de la date index", "du début de ce diagnostic"
+	of, to   string // French only: "de la date index", "à la date index"; "du début", "au début"
 	feminine bool
 }
 
@@ -23,26 +23,28 @@ func (t *teller) anchor(ix index, end bool) anchor {
 	that := t.that(ix.noun)
 	switch {
 	case !ix.nested && !end:
-		return anchor{t.say("the index date", "la date index"), t.say("on the index date", "à la date index"), t.say("", "de la date index"), true}
+		return t.feminine(t.say("the index date", "la date index"), t.say("on the index date", "à la date index"))
 	case !ix.nested:
-		return anchor{t.say("the end of the entry event", "la fin de l'événement d'entrée"), t.say("on the day the entry event ends", "le jour de la fin de l'événement d'entrée"),
-			t.say("", "de la fin de l'événement d'entrée"), true}
-	case !end:
-		return anchor{t.say("the start of %s", "le début de %s", that), t.say("on the day %s starts", "le jour du début de %s", that),
-			t.say("", "du début de "+that), false}
-	default:
-		return anchor{t.say("the end of %s", "la fin de %s", that), t.say("on the day %s ends", "le jour de la fin de %s", that),
-			t.say("", "de la fin de "+that), true}
+		return t.feminine(t.say("the end of the entry event", "la fin de l'événement d'entrée"), t.say("on the day the entry event ends", "le jour de la fin de l'événement d'entrée"))
+	case end:
+		return t.feminine(t.say("the end of %s", "la fin de %s", that), t.say("on the day %s ends", "le jour de la fin de %s", that))
 	}
+	return anchor{name: t.say("the start of %s", "le début de %s", that), on: t.say("on the day %s starts", "le jour du début de %s", that),
+		of: "du début de " + that, to: "au début de " + that}
+}
+
+// feminine is an anchor whose French name is feminine.
+func (t *teller) feminine(name, on string) anchor {
+	return anchor{name: name, on: on, of: "de " + name, to: "à " + name, feminine: true}
 }
 
 // included and excluded say whether the anchor's own day belongs to a span.
 func (t *teller) included(a anchor) string {
-	return t.say("that day included", agree(a.feminine, "celui-ci inclus", "celle-ci incluse"))
+	return t.say("(included)", agree(a.feminine, "(inclus)", "(incluse)"))
 }
 
 func (t *teller) excluded(a anchor) string {
-	return t.say("that day excluded", agree(a.feminine, "celui-ci exclu", "celle-ci exclue"))
+	return t.say("(excluded)", agree(a.feminine, "(exclu)", "(exclue)"))
 }
 
 // window tells which date of an event is to lie where.
@@ -106,27 +108,19 @@ func (t *teller) offset(days int, a anchor) string {
 func (t *teller) until(days int, a anchor) string {
 	switch days {
 	case -1:
-		return t.say("at any time before %s, %s", "à tout moment avant %s, %s", a.name, t.excluded(a))
+		return t.say("at any time before %[1]s", "à tout moment avant %s %s", a.name, t.excluded(a))
 	case 0:
-		return t.say("at any time up to %s, %s", "à tout moment jusqu'à %s, %s", t.to(a), t.included(a))
+		return t.say("at any time on or before %[1]s", "à tout moment jusqu'%[3]s %[2]s", a.name, t.included(a), a.to)
 	}
 	return t.say("at any time up to %s", "à tout moment jusqu'à %s", t.offset(days, a))
-}
-
-// to avoids "à le" in French.
-func (t *teller) to(a anchor) string {
-	if t.lang == French && !a.feminine {
-		return "ce jour, soit " + a.name
-	}
-	return a.name
 }
 
 func (t *teller) since(days int, a anchor) string {
 	switch days {
 	case 0:
-		return t.say("at any time from %s on, %s", "à tout moment à partir %[3]s, %[2]s", a.name, t.included(a), a.of)
+		return t.say("at any time on or after %[1]s", "à tout moment à partir %[3]s %[2]s", a.name, t.included(a), a.of)
 	case 1:
-		return t.say("at any time after %s, %s", "à tout moment après %s, %s", a.name, t.excluded(a))
+		return t.say("at any time after %[1]s", "à tout moment après %s %s", a.name, t.excluded(a))
 	}
 	return t.say("at any time from %s on", "à tout moment à partir de %s", t.offset(days, a))
 }
@@ -143,19 +137,19 @@ func (t *teller) between(from, to int, a anchor) string {
 	case from == -1 && to == 0:
 		return t.say("%s or the day before", "%s ou la veille", a.on)
 	case from == 0:
-		return t.say("from %[1]s to %[2]s after it", "dans les %[2]s suivant %[1]s, %[3]s", a.name, t.days(to), t.included(a))
+		return t.say("from %[1]s to %[2]s after it", "dans les %[2]s suivant %[1]s %[3]s", a.name, t.days(to), t.included(a))
 	case from == 1:
-		return t.say("in the %s after %s, %s", "dans les %s suivant %s, %s", t.days(to), a.name, t.excluded(a))
+		return t.say("in the %s after %s %s", "dans les %s suivant %s %s", t.days(to), a.name, t.excluded(a))
 	case to == 0:
-		return t.say("in the %s before %s, %s", "dans les %s précédant %s, %s", t.days(-from), a.name, t.included(a))
+		return t.say("in the %s before %s %s", "dans les %s précédant %s %s", t.days(-from), a.name, t.included(a))
 	case to == -1:
-		return t.say("in the %s before %s, %s", "dans les %s précédant %s, %s", t.days(-from), a.name, t.excluded(a))
+		return t.say("in the %s before %s %s", "dans les %s précédant %s %s", t.days(-from), a.name, t.excluded(a))
 	case from > 0:
 		return t.say("from %d to %s after %s", "de %d à %s après %s", from, t.days(to), a.name)
 	case to < 0:
 		return t.say("from %d to %s before %s", "de %d à %s avant %s", -from, t.days(-to), a.name)
 	default:
-		return t.say("from %s before %s to %s after it", "de %s avant %s à %s après", t.days(-from), a.name, t.days(to))
+		return t.say("from %s before %s to %s after it", "entre %s avant %s et %s après (bornes incluses)", t.days(-from), a.name, t.days(to))
 	}
 }
 
