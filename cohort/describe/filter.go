@@ -127,11 +127,7 @@ func (t *teller) personSubjects(ix index) subjects {
 		case cohort.EndDate:
 			return subject{end.name, end.name, end.feminine, none}
 		case cohort.AgeAtStart:
-			at := "au " + strings.TrimPrefix(start.name, "le ")
-			if start.feminine {
-				at = "à " + start.name
-			}
-			return subject{"the person's age at " + start.name, "l'âge de la personne " + at, false, inYears}
+			return subject{"the person's age at " + start.name, "l'âge de la personne " + start.to, false, inYears}
 		}
 		return personSubject(o)
 	}
