@@ -14,7 +14,10 @@ func (t *teller) kind(c cohort.Criterion) string {
 		t.mark(noteSets, true)
 		text = t.say(" "+n.of+" %s", " "+n.ofs+" %s", t.set(*c.Codeset))
 	case c.Domain.Concept != "" && c.SourceCodeset == nil:
-		text = t.say(" of any kind", ", quel que soit le type")
+		text = t.say(" of any kind", " de tout type")
+		if c.Domain.Name == "Death" {
+			text = t.say(" from any cause", " de toute cause")
+		}
 	}
 	if c.SourceCodeset != nil {
 		text += t.say(" with a source concept in %s", " avec un concept source dans %s", t.set(*c.SourceCodeset))
@@ -129,6 +132,9 @@ func (t *teller) group(g cohort.Group, ix index) (header string, members []Block
 	of := t.say("the following %d conditions", "des %d conditions suivantes", n)
 	if n == 1 {
 		of = t.say("the following conditions (a single one)", "des conditions suivantes (une seule est posée)")
+	}
+	if g.Type == cohort.AtMost && g.Count == 0 {
+		return t.say("none of %s holds:", "aucune %s n'est remplie :", of), members
 	}
 	if g.Type == cohort.AtMost {
 		return t.say("at most %d of %s %s:", "au plus %d %s %s :", g.Count, of, t.plural(g.Count, "holds", "hold", "est remplie", "sont remplies")), members
@@ -287,7 +293,7 @@ func (t *teller) counted(c cohort.Criterion, column cohort.CountColumn) (w count
 	}
 	switch o := c.Domain.CountColumns[column]; {
 	case o.Constant:
-		return w, t.say(" (all of which count as having the same)", " (qui comptent tous pour une même valeur)")
+		return w, t.say(" (whose lengths all count as the same)", " (dont toutes les durées comptent pour la même)")
 	case o.NoneAsZero:
 		return w, t.say(" (a missing one counting as concept 0)", " (un concept manquant comptant comme le concept 0)")
 	default:

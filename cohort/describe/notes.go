@@ -36,8 +36,8 @@ const (
 
 // conventions are the notes in both languages.
 var conventions = [noteCount][2]string{
-	noteSets: {"a name in quotation marks is one of the concept sets above; an event is of a set when its standard concept is in it, unless its source concept is named",
-		"un nom entre guillemets désigne l'un des jeux de concepts ci-dessus ; un événement relève d'un jeu lorsque son concept standard en fait partie, sauf mention du concept source"},
+	noteSets: {"an event is of a concept set, named in quotation marks, when its standard concept is in it, unless its source concept is mentioned",
+		"un événement relève d'un jeu de concepts, nommé entre guillemets, lorsque son concept standard en fait partie, sauf mention du concept source"},
 	noteDescendants: {"the descendants of a concept are those of the vocabulary's hierarchy that are still valid", "les descendants d'un concept sont ceux de la hiérarchie du vocabulaire qui sont encore valides"},
 	noteMapped:      {"a concept is mapped to another by a valid relationship “Maps to” of the vocabulary", "un concept est mis en correspondance avec un autre par une relation « Maps to » valide du vocabulaire"},
 	noteExclusion:   {"within a concept set, what is excluded is out even where another line includes it", "dans un jeu de concepts, ce qui est exclu l'est même si une autre ligne l'inclut"},

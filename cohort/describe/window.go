@@ -70,6 +70,11 @@ func (t *teller) span(from, to cohort.Bound, a anchor, everywhere bool) string {
 	fromOpen := from.Open && (from.Before || everywhere)
 	toOpen := to.Open && (!to.Before || everywhere)
 	switch {
+	case from.Open && to.Open && from.Before == to.Before && !everywhere:
+		if from.Before {
+			return t.say("on the first day of the observation period", "le premier jour de la période d'observation")
+		}
+		return t.say("on the last day of the observation period", "le dernier jour de la période d'observation")
 	case from.Open && !fromOpen || to.Open && !toOpen:
 		return t.say("between %s and %s, both included", "entre %s et %s inclus", t.place(from, a), t.place(to, a))
 	case fromOpen && toOpen:
