@@ -38,3 +38,25 @@ func TestCohortDescribe(t *testing.T) {
 		t.Error("a file that is not there is told")
 	}
 }
+
+// The README shows what the command prints, no-break spaces apart.
+func TestReadmeDescribes(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(readme), "## A definition in plain sentences")
+	section, _, ok2 := strings.Cut(section, "\n## ")
+	_, shown, ok3 := strings.Cut(section, "    $ galien cohort describe --lang fr ")
+	file, shown, _ := strings.Cut(shown, "\n")
+	if !ok || !ok2 || !ok3 {
+		t.Fatal("README.md does not show the command")
+	}
+	printed := strings.ReplaceAll(mustRun(t, "cohort", "describe", "--lang", "fr", filepath.Join("..", "..", file)), "\u00a0", " ")
+	for line := range strings.Lines(shown) {
+		line = strings.TrimRight(strings.TrimPrefix(line, "    "), "\n")
+		if line != "" && line != "..." && !strings.Contains(printed, "\n"+line+"\n") {
+			t.Errorf("README.md shows what is not printed: %s", line)
+		}
+	}
+}

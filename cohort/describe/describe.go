@@ -147,15 +147,39 @@ func sentence(b Block) Block {
 	return Block{b.Text, items}
 }
 
-// clean makes one line of a name from a file, without control characters.
+// clean makes one line of a name from a file, without control characters and
+// without the marks that the text puts around names.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+		switch {
+		case unprintable(r):
 			return ' '
+		case strings.ContainsRune(quotationMarks, r):
+			return '"'
 		}
 		return r
 	}, s)
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " ")
+}
+
+const quotationMarks = "“”«»"
+
+// unprintable are the runes that could make a text look like another.
+func unprintable(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// exact writes a text that is compared, so that no two look the same.
+func exact(s string) string {
+	var w strings.Builder
+	for _, r := range s {
+		if unprintable(r) || r == '\\' || strings.ContainsRune(quotationMarks, r) {
+			fmt.Fprintf(&w, "\\u%04X", r)
+			continue
+		}
+		w.WriteRune(r)
+	}
+	return w.String()
 }
 
 // quote puts a name or text in the quotation marks of the language.

@@ -199,6 +199,7 @@ func TestFilters(t *testing.T) {
 		{text("%ab", true), "the lot number does not end with “ab”", "le numéro de lot ne se termine pas par «~ab~»"},
 		{text("%ab%", false), "the lot number contains “ab”", "le numéro de lot contient «~ab~»"},
 		{text("", false), "the lot number is the text “”", "le numéro de lot est le texte «~~»"},
+		{text("a\n”\\", false), `the lot number is the text “a\u000A\u201D\u005C”`, `le numéro de lot est le texte «~a\u000A\u201D\u005C~»`},
 		{text("a_%", true), "the lot number does not match the pattern “a_%”", "le numéro de lot ne correspond pas au modèle «~a_%~»"},
 	} {
 		for lang, want := range map[describe.Language]string{describe.English: c.en, describe.French: strings.ReplaceAll(c.fr, "~", "\u00a0")} {
@@ -450,6 +451,21 @@ func TestEveryAttributeIsTold(t *testing.T) {
 			def.Rules = []cohort.Rule{{Group: cohort.Group{Correlated: []cohort.Correlated{c}}}}
 			checkText(t, d.Name+" "+column.String(), def)
 		}
+	}
+}
+
+// Names come from a file: they can neither begin a line nor leave their
+// quotation marks, and no name hides which set is meant.
+func TestNames(t *testing.T) {
+	def := definition(of("ConditionOccurrence", 0, cohort.ConceptFilter{Operand: operand("ConditionOccurrence", "ConditionType"), Concepts: []galien.ConceptID{7, 8}}),
+		of("ConditionOccurrence", 1), of("ConditionOccurrence", 2))
+	def.ConceptSets = []cohort.ConceptSet{{ID: 0, Name: "flu”.\n2. Exit\x1b[31m"}, {ID: 1, Name: "set 2"}, {ID: 2}}
+	doc := describe.Definition(def, describe.English, describe.Names{Title: "A\tB", Concepts: map[galien.ConceptID]string{7: "x\u202ey"}})
+	want := []string{"Each of the following events is an entry event:",
+		`- A diagnosis of “flu". 2. Exit [31m”, for which the type of record is one of the concepts 7 (x y), 8.`,
+		"- A diagnosis of “set 2” (set 1).", "- A diagnosis of “set 2” (set 2)."}
+	if got := lines(doc, 1)[:4]; doc.Title != "A B" || strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s\n%s\nwant\n%s", doc.Title, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -268,14 +268,14 @@ func (t *teller) text(f cohort.TextFilter) string {
 	t.mark(noteCase, true)
 	inner, starts := strings.CutSuffix(f.Pattern, "%")
 	inner, ends := strings.CutPrefix(inner, "%")
-	text := t.quote(inner)
+	text := t.quote(exact(inner))
 	switch {
 	case strings.ContainsAny(inner, "%_") || inner == "" && (starts || ends):
 		t.mark(notePattern, true)
 		if f.Exclude {
-			return t.say("does not match the pattern %s", "ne correspond pas au modèle %s", t.quote(f.Pattern))
+			return t.say("does not match the pattern %s", "ne correspond pas au modèle %s", t.quote(exact(f.Pattern)))
 		}
-		return t.say("matches the pattern %s", "correspond au modèle %s", t.quote(f.Pattern))
+		return t.say("matches the pattern %s", "correspond au modèle %s", t.quote(exact(f.Pattern)))
 	case starts && ends && f.Exclude:
 		return t.say("does not contain %s", "ne contient pas %s", text)
 	case starts && ends:
