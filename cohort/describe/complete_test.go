@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"galien"
@@ -36,7 +35,7 @@ func TestNothingIsLeftUnsaid(t *testing.T) {
 // The same on definitions made at random, which need no reference data.
 func TestNothingIsLeftUnsaidAtRandom(t *testing.T) {
 	m := &mutator{t: t, reached: map[string]int{}}
-	for seed := range uint64(80) {
+	for seed := range uint64(60) {
 		m.definition(fmt.Sprintf("seed %d", seed), enginetest.RandomDefinition(seed))
 	}
 	m.checkReached()
@@ -360,11 +359,9 @@ func (m *mutator) checkReached() {
 		cohort.Group{}, cohort.Correlated{}, cohort.Window{}, cohort.Bound{}, cohort.Demographic{}, cohort.DateOffset{}, cohort.DrugEra{},
 		cohort.DateFilter{}, cohort.NumberFilter{}, cohort.ConceptFilter{}, cohort.CodesetFilter{}, cohort.TextFilter{}} {
 		for i := range reflect.TypeOf(v).NumField() {
-			field := reflect.TypeOf(v).Name() + "." + reflect.TypeOf(v).Field(i).Name
-			if strings.HasSuffix(field, ".Name") || strings.HasSuffix(field, ".Description") || field == "Rule.Group" {
-				continue // names, and what is reached through its own fields
-			}
-			if m.reached[field] == 0 && !strings.HasPrefix(field, "Window.Start") && !strings.HasPrefix(field, "Window.End") && field != "Correlated.StartWindow" && field != "Correlated.Criterion" {
+			f := reflect.TypeOf(v).Field(i)
+			within := f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[cohort.Operand]() // reached through its own fields
+			if field := reflect.TypeOf(v).Name() + "." + f.Name; m.reached[field] == 0 && f.Name != "Name" && f.Name != "Description" && !within {
 				m.t.Errorf("no definition reached %s", field)
 			}
 		}

@@ -125,7 +125,7 @@ func (t *teller) say(en, fr string, args ...any) string {
 	return fmt.Sprintf(en, args...)
 }
 
-var frenchSpaces = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", "« ", "«\u00a0", " »", "\u00a0»")
+var frenchSpaces = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", "« ", "«\u00a0", " »", "\u00a0»", "n° ", "n°\u00a0")
 
 // french puts no-break spaces where French typography asks for them.
 func french(s string) string { return frenchSpaces.Replace(s) }

@@ -61,7 +61,7 @@ func TestTellsEveryReferenceDefinition(t *testing.T) {
 }
 
 func TestTellsRandomDefinitions(t *testing.T) {
-	for seed := range uint64(600) {
+	for seed := range uint64(400) {
 		checkText(t, fmt.Sprintf("seed %d", seed), enginetest.RandomDefinition(seed))
 	}
 }
@@ -80,8 +80,9 @@ var (
 // checkText checks the form of a definition's text in both languages.
 func checkText(t *testing.T, name string, def *cohort.Definition) {
 	t.Helper()
-	for i := range def.ConceptSets {
+	for i, s := range def.ConceptSets {
 		def.ConceptSets[i].Name = fmt.Sprintf("N%d", i)
+		def.ConceptSets[i].Items = s.Items[:min(len(s.Items), 20)] // long lists are lists of alike
 	}
 	for i := range def.Rules {
 		def.Rules[i].Name, def.Rules[i].Description = "R", "D"
