@@ -72,6 +72,7 @@ var policy = map[string]rule{
 	// ask
 	"cohort":            {pure: true},
 	"cohort/circe":      {first: []string{"cohort"}, pure: true},
+	"cohort/describe":   {first: []string{"cohort"}, pure: true},
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/columnar":   {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/sqlplan":    {first: []string{"cohort"}, pure: true},
