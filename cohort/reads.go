@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+
+	"galien"
 )
 
 // Columns is the set of columns a plan reads, per table, sorted.
@@ -182,8 +184,9 @@ func readOperand(c Columns, d Domain, o Operand) {
 }
 
 // Hash returns the SHA-256 of the definition's canonical form, in hex: names,
-// descriptions and the order of lines in a concept set do not count, everything
-// that can change the answer does.
+// descriptions and the order of lines in a concept set, of a criterion's filters
+// and of a list of concepts do not count, everything that can change the answer
+// does.
 func (d *Definition) Hash() string {
 	b, err := json.Marshal(canonical(reflect.ValueOf(*d)))
 	if err != nil {
@@ -212,8 +215,16 @@ func canonical(v reflect.Value) any {
 		return []any{v.Elem().Type().Name(), canonical(v.Elem())}
 	case reflect.Struct:
 		m := map[string]any{}
+		attrs := DemographicAttributes
+		if c, ok := v.Interface().(Criterion); ok && c.Domain != nil {
+			attrs = c.Domain.Attributes
+		}
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
+			if filters, ok := v.Field(i).Interface().([]Filter); ok {
+				m[f.Name] = canonical(reflect.ValueOf(inOrder(filters, attrs)))
+				continue
+			}
 			if (f.Name == "Name" || f.Name == "Description") && f.Type.Kind() == reflect.String {
 				continue
 			}
@@ -221,6 +232,11 @@ func canonical(v reflect.Value) any {
 		}
 		return m
 	case reflect.Slice:
+		if concepts, ok := v.Interface().([]galien.ConceptID); ok {
+			concepts = slices.Clone(concepts)
+			slices.Sort(concepts)
+			v = reflect.ValueOf(slices.Compact(concepts))
+		}
 		list := make([]any, v.Len())
 		for i := range list {
 			list[i] = canonical(v.Index(i))
@@ -232,6 +248,16 @@ func canonical(v reflect.Value) any {
 	default:
 		return fmt.Sprint(v.Interface())
 	}
+}
+
+// inOrder returns filters in the order of the attributes they test.
+func inOrder(filters []Filter, attrs []Attribute) []Filter {
+	filters = slices.Clone(filters)
+	place := func(f Filter) int {
+		return slices.IndexFunc(attrs, func(a Attribute) bool { return a.Tests(f) })
+	}
+	slices.SortStableFunc(filters, func(a, b Filter) int { return place(a) - place(b) })
+	return filters
 }
 
 func encoded(v any) string {
