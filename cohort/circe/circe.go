@@ -21,6 +21,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -201,11 +202,27 @@ func (n node) long() int64 {
 	if !n.is(number) {
 		n.refuse("expected a whole number")
 	}
-	v, err := strconv.ParseInt(n.value.raw, 10, 64)
-	if err != nil {
+	v, ok := wholeNumber(n.value.raw)
+	if !ok {
 		n.refuse("expected a whole number of at most 64 bits")
 	}
 	return v
+}
+
+// wholeNumber reads a whole number however it is spelled: R writes 400000 as
+// 4e+05.
+func wholeNumber(raw string) (int64, bool) {
+	if v, err := strconv.ParseInt(raw, 10, 64); err == nil {
+		return v, true
+	}
+	if len(raw) > 40 {
+		return 0, false
+	}
+	r, ok := new(big.Rat).SetString(raw)
+	if !ok || !r.IsInt() || !r.Num().IsInt64() {
+		return 0, false
+	}
+	return r.Num().Int64(), true
 }
 
 func (n node) integerOr(absent int) int {

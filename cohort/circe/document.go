@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"galien"
 	"galien/cohort"
@@ -140,6 +141,9 @@ func (m matching) id(item *value) string {
 	}
 	if item == nil {
 		return ""
+	}
+	if n, ok := wholeNumber(item.raw); ok {
+		return strconv.FormatInt(n, 10)
 	}
 	return item.raw
 }

@@ -68,7 +68,7 @@ const carried = `{
     "CriteriaList": [
       {"ConditionOccurrence": {"CodesetId": 3, "First": null, "ConditionTypeExclude": false,
         "Age": {"Value": 17.90, "Op": "gte", "Extent": null},
-        "Gender": [{"CONCEPT_NAME": "FEMALE", "CONCEPT_ID": 8532}, {"CONCEPT_ID": 8507, "CONCEPT_NAME": "MALE"}]}}
+        "Gender": [{"CONCEPT_NAME": "FEMALE", "CONCEPT_ID": 8.532e+03}, {"CONCEPT_ID": 8507, "CONCEPT_NAME": "MALE"}]}}
     ],
     "PrimaryCriteriaLimit": {"Type": "ALL"}
   },
@@ -140,8 +140,8 @@ func TestChangedDocument(t *testing.T) {
 			f := d.Entry[0].Filters[1].(cohort.ConceptFilter)
 			f.Concepts = []galien.ConceptID{8521, 8532}
 			d.Entry[0].Filters[1] = f
-		}, `{"CONCEPT_NAME": "FEMALE", "CONCEPT_ID": 8532}, {"CONCEPT_ID": 8507, "CONCEPT_NAME": "MALE"}`,
-			`{"CONCEPT_NAME": "FEMALE", "CONCEPT_ID": 8532}, {"CONCEPT_ID": 8521}`},
+		}, `{"CONCEPT_NAME": "FEMALE", "CONCEPT_ID": 8.532e+03}, {"CONCEPT_ID": 8507, "CONCEPT_NAME": "MALE"}`,
+			`{"CONCEPT_NAME": "FEMALE", "CONCEPT_ID": 8.532e+03}, {"CONCEPT_ID": 8521}`},
 		"an operator": {func(d *cohort.Definition) {
 			f := d.Entry[0].Filters[0].(cohort.NumberFilter)
 			f.Op = cohort.Less
