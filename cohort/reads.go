@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -242,7 +243,11 @@ func canonical(v reflect.Value) any {
 			list[i] = canonical(v.Index(i))
 		}
 		if v.Type().Elem() == reflect.TypeFor[ConceptItem]() || v.Type().Elem() == reflect.TypeFor[ConceptSet]() {
-			sort.Slice(list, func(i, j int) bool { return encoded(list[i]) < encoded(list[j]) })
+			// Each line is encoded once: sets hold thousands of them.
+			for i := range list {
+				list[i] = json.RawMessage(encoded(list[i]))
+			}
+			slices.SortFunc(list, func(a, b any) int { return bytes.Compare(a.(json.RawMessage), b.(json.RawMessage)) })
 		}
 		return list
 	default:
@@ -260,10 +265,10 @@ func inOrder(filters []Filter, attrs []Attribute) []Filter {
 	return filters
 }
 
-func encoded(v any) string {
+func encoded(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("cohort: canonical form: %v", err))
 	}
-	return string(b)
+	return b
 }
