@@ -71,6 +71,7 @@ var policy = map[string]rule{
 	// ask
 	"cohort":            {pure: true},
 	"cohort/circe":      {first: []string{"cohort"}, pure: true},
+	"cohort/review":     {first: []string{"cohort"}, pure: true},
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/sqlplan":    {first: []string{"cohort"}, pure: true},
 	"engine/duckdb":     {first: []string{"cdm", "cohort", "engine/sqlplan", "lake", "lake/duck", "permit"}, third: []string{duckdbGo}, cgo: true},

@@ -19,7 +19,7 @@ func newCohortCommand() *cobra.Command {
 current snapshot and under a permit. A part that cannot be evaluated is refused
 with its path in the JSON, and never ignored.`,
 	}
-	cmd.AddCommand(newCohortCountCommand(), newCohortRunCommand())
+	cmd.AddCommand(newCohortCountCommand(), newCohortRunCommand(), newCohortCheckCommand())
 	return cmd
 }
 

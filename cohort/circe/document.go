@@ -52,6 +52,21 @@ func Parse(r io.Reader) (*Document, error) {
 // path inside the envelopes around the expression.
 func (d *Document) Path(path string) string { return join(d.at.node.path, path) }
 
+// Domains returns the OMOP domains that the file states for the concepts of its
+// sets.
+func (d *Document) Domains() map[galien.ConceptID]string {
+	domains := map[galien.ConceptID]string{}
+	for _, set := range d.at.node.child("ConceptSets").items() {
+		for _, item := range set.child("expression").child("items").items() {
+			concept := item.child("concept")
+			if domain := concept.child("DOMAIN_ID"); domain.is(text) {
+				domains[galien.ConceptID(concept.child("CONCEPT_ID").long())] = domain.text()
+			}
+		}
+	}
+	return domains
+}
+
 // Write writes the file with the present definition. What Circe's JSON has no
 // words for is refused with its path.
 func (d *Document) Write(w io.Writer) error {
