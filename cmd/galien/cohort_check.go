@@ -51,7 +51,7 @@ cannot mean what was intended), and 0 when there are warnings and hints only.`,
 				err = checked.print(cmd.OutOrStdout(), l)
 			}
 			if err == nil && checked.Errors > 0 {
-				err = galien.Errorf(galien.Invalid, "%s: %d of the findings are errors", args[0], checked.Errors)
+				err = galien.Errorf(galien.Invalid, "%s: the review found errors (%d)", args[0], checked.Errors)
 			}
 			return err
 		},

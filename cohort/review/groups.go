@@ -141,10 +141,8 @@ func (r *reviewer) window(path string, w cohort.Window, unobserved bool) {
 	switch {
 	case !w.Start.Open && !w.End.Open && w.Start.Days > w.End.Days:
 		r.find("backward-window", path, days(w.Start.Days), days(w.End.Days))
-	case w.Start.Open && !w.Start.Before && !unobserved && !(w.End.Open && !w.End.Before):
-		r.find("backward-window", path, Text{"the end of observation", "la fin de l'observation"}, bound(w.End))
-	case w.End.Open && w.End.Before && !unobserved && !(w.Start.Open && w.Start.Before):
-		r.find("backward-window", path, bound(w.Start), Text{"the start of observation", "le début de l'observation"})
+	case !unobserved && (w.Start.Open && !w.Start.Before || w.End.Open && w.End.Before):
+		r.find("edge-window", path, bound(w.Start), bound(w.End))
 	}
 }
 

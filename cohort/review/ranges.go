@@ -76,6 +76,10 @@ func (r *reviewer) filters(path string, filters []cohort.Filter, attrs []cohort.
 			if f.Extent < f.Value {
 				r.swapped(path, f.Op, f.Value.Float(), f.Extent.Float())
 			}
+			if f.Operand.Of == cohort.OwnColumn && f.Operand.Column == "gap_days" {
+				r.find("gap-days", path)
+				continue
+			}
 			r.values(path, f)
 		case cohort.CodesetFilter:
 			if f.Codeset != nil {
@@ -99,7 +103,7 @@ func (r *reviewer) swapped(path string, op cohort.Comparison, low, high any) {
 const oldest = 150
 
 // counted are columns that hold a number of things or of days.
-var counted = []string{"condition_occurrence_count", "drug_exposure_count", "gap_days", "days_supply", "refills", "quantity"}
+var counted = []string{"condition_occurrence_count", "drug_exposure_count", "days_supply", "refills", "quantity"}
 
 // values compares a range with the values that there can be.
 func (r *reviewer) values(path string, f cohort.NumberFilter) {

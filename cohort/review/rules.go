@@ -83,6 +83,12 @@ var rules = []Rule{
 		remedy: Text{"Swap the two bounds.", "Échangez les deux bornes."},
 	},
 	{
+		ID: "gap-days", Level: Warning, Looks: "a test of a drug era's gap days, which Circe compares with the range of its length",
+		problem: Text{"Gap days are compared with the range given for the era's length, whatever range is given here.",
+			"Les jours d'interruption sont comparés à l'intervalle donné pour la durée de l'épisode, quel que soit celui donné ici."},
+		remedy: Text{"Remove the test; no definition can limit gap days alone.", "Supprimez ce test ; aucune définition ne peut limiter les seuls jours d'interruption."},
+	},
+	{
 		ID: "impossible-value", Level: Error, Looks: "a range of ages, lengths or counts that no value can lie in",
 		problem: Text{"No value meets this test: what it tests is %[1]s.", "Aucune valeur ne satisfait ce test : ce qu'il teste est %[1]s."},
 		remedy:  Text{"Correct the bound or the operator.", "Corrigez la borne ou l'opérateur."},
@@ -107,6 +113,13 @@ var rules = []Rule{
 			"La fenêtre va de %[1]s à %[2]s, donc à l'envers : elle ne contient aucun jour."},
 		remedy: Text{"Correct \"before\" and \"after\" (Coeff -1 and 1), or the days.",
 			"Corrigez « avant » et « après » (Coeff -1 et 1), ou les jours."},
+	},
+	{
+		ID: "edge-window", Level: Warning, Looks: "a window that starts at the end of observation, or ends at its start",
+		problem: Text{"The window goes from %[1]s to %[2]s: hardly anything but the very edge of observation lies in it.",
+			"La fenêtre va de %[1]s à %[2]s : elle ne contient guère que le bord de l'observation."},
+		remedy: Text{"\"All days\" before is an open bound with Coeff -1, and after with Coeff 1: correct it.",
+			"« Tous les jours » avant est une borne ouverte avec Coeff -1, et après avec Coeff 1 : corrigez-la."},
 	},
 	{
 		ID: "windows-apart", Level: Error, Looks: "a start and an end window that no event meets together",
