@@ -313,7 +313,42 @@ func pair(was, is []*value, match matching) []int {
 		}
 		return from
 	}
-	// The longest run of equal items in order; length[i][j] is that of the rest.
+	// What is the same at both ends is paired first; what is left is small but in
+	// lists that were written anew.
+	start, endWas, endIs := 0, len(was), len(is)
+	for start < endWas && start < endIs && equal(was[start], is[start]) {
+		from[start] = start
+		start++
+	}
+	for endWas > start && endIs > start && equal(was[endWas-1], is[endIs-1]) {
+		endWas, endIs = endWas-1, endIs-1
+		from[endIs] = endWas
+	}
+	for j, i := range runs(was[start:endWas], is[start:endIs]) {
+		if i >= 0 {
+			from[start+j] = start + i
+		}
+	}
+	return from
+}
+
+// maxRuns bounds the product of two lists' lengths that runs compares.
+const maxRuns = 1_000_000
+
+// runs pairs two lists along the longest run of equal items, and in order what
+// lies between two of these.
+func runs(was, is []*value) []int {
+	from := make([]int, len(is))
+	for j := range from {
+		from[j] = -1
+		if j < len(was) && len(was)*len(is) > maxRuns {
+			from[j] = j
+		}
+	}
+	if len(was)*len(is) > maxRuns {
+		return from
+	}
+	// length[i][j] is that of the longest run from there on.
 	length := make([][]int, len(was)+1)
 	for i := range length {
 		length[i] = make([]int, len(is)+1)
@@ -344,13 +379,41 @@ func pair(was, is []*value, match matching) []int {
 		if i == len(was) || j == len(is) {
 			endI, endJ = len(was), len(is)
 		}
-		for k := 0; startI+k < endI && startJ+k < endJ; k++ {
-			from[startJ+k] = startI + k
-		}
+		between(from, was, is, startI, endI, startJ, endJ)
 		if i < len(was) && j < len(is) {
 			from[j] = i
 			i, j = i+1, j+1
 		}
 	}
 	return from
+}
+
+// between pairs the items of two lists between two runs: in order where they are
+// as many, else those that seem to be of one kind.
+func between(from []int, was, is []*value, startI, endI, startJ, endJ int) {
+	alike := kin
+	if endI-startI == endJ-startJ {
+		alike = func(_, _ *value) bool { return true }
+	}
+	i := startI
+	for j := startJ; j < endJ; j++ {
+		for k := i; k < endI; k++ {
+			if alike(was[k], is[j]) {
+				from[j], i = k, k+1
+				break
+			}
+		}
+	}
+}
+
+// kin reports whether two items have the same name or, without names, are
+// criteria of one domain.
+func kin(a, b *value) bool {
+	if name := a.get("name"); name != nil {
+		return equal(name, b.get("name"))
+	}
+	if c := a.get("Criteria"); c != nil {
+		a, b = c, b.get("Criteria")
+	}
+	return a != nil && b != nil && len(a.members) > 0 && len(b.members) > 0 && a.members[0].key == b.members[0].key
 }

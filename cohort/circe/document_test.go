@@ -180,6 +180,33 @@ func TestChangedDocument(t *testing.T) {
 	}
 }
 
+// What a file says of an item stays with it, whatever comes and goes around it.
+func TestItemsKeepTheirOwn(t *testing.T) {
+	entry := func(mark, domain, set string) string {
+		return `{"` + domain + `":{"` + mark + `":null,"CodesetId":` + set + `}}`
+	}
+	doc := parse(t, with(entry("a", "Death", "0")+","+entry("b", "DrugEra", "0")+","+entry("c", "DrugExposure", "0")+","+entry("d", "Specimen", "0"), ""))
+	era, ok := cohort.DomainByName("ConditionEra")
+	if !ok {
+		t.Fatal("no domain")
+	}
+	// The first goes, one comes before the third, and the third changes.
+	list := doc.Definition.Entry
+	two := 2
+	list[2].Codeset = &two
+	doc.Definition.Entry = []cohort.Criterion{list[1], {Domain: era}, list[2], list[3]}
+	want := with(entry("b", "DrugEra", "0")+`,{"ConditionEra":{}},`+entry("c", "DrugExposure", "2")+","+entry("d", "Specimen", "0"), "")
+	if got := written(t, doc); got != want {
+		t.Errorf("written\n%s\nwant\n%s", got, want)
+	}
+	// Those in the middle go.
+	doc.Definition.Entry = []cohort.Criterion{list[0], list[3]}
+	want = with(entry("a", "Death", "0")+","+entry("d", "Specimen", "0"), "")
+	if got := written(t, doc); got != want {
+		t.Errorf("written\n%s\nwant\n%s", got, want)
+	}
+}
+
 // Attributes that the model does not tell apart keep the names of the file.
 func TestAttributesThatTestAlike(t *testing.T) {
 	text := with(`{"DrugExposure":{"OccurrenceEndDate":{"Value":"2020-01-01","Op":"gt"}}}`, `,"AdditionalCriteria":{"Type":"ALL","DemographicCriteriaList":[{"Race":[{"CONCEPT_ID":5}],"EthnicityCS":{"CodesetId":0,"IsExclusion":false}}]}`)

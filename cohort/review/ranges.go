@@ -232,7 +232,7 @@ func (r *reviewer) agree(tests []member[cohort.Demographic]) {
 			before := left
 			ages(t.part.Filters, &left)
 			if !slices.Contains(left[:], true) {
-				r.find("contradicting-demographics", t.path, Text{"age", "âge"})
+				r.find("contradicting-demographics", t.path, Text{"an age", "un âge"})
 				left = before
 			}
 		}
@@ -247,7 +247,7 @@ func (r *reviewer) agree(tests []member[cohort.Demographic]) {
 			}
 			both := slices.DeleteFunc(slices.Clone(sexes), func(s galien.ConceptID) bool { return !slices.Contains(c.Concepts, s) })
 			if len(both) == 0 {
-				r.find("contradicting-demographics", t.path, Text{"sex", "sexe"})
+				r.find("contradicting-demographics", t.path, Text{"a sex", "un sexe"})
 				continue
 			}
 			sexes = both
