@@ -73,6 +73,7 @@ var policy = map[string]rule{
 	"cohort":            {pure: true},
 	"cohort/circe":      {first: []string{"cohort"}, pure: true},
 	"cohort/describe":   {first: []string{"cohort"}, pure: true},
+	"cohort/review":     {first: []string{"cohort"}, pure: true},
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/columnar":   {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/sqlplan":    {first: []string{"cohort"}, pure: true},

@@ -2,6 +2,7 @@ package cohort_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,13 @@ func TestHash(t *testing.T) {
 		if got := read(t, replace(t, same)).Hash(); got != want {
 			t.Errorf("%s: the hash changed", same[1])
 		}
+	}
+	turned := read(t, replace(t, [2]string{`{"Value":18,"Op":"gte"}`, `{"Value":18,"Op":"gte"},"Gender":[{"CONCEPT_ID":8532},{"CONCEPT_ID":8507}]`}))
+	straight := turned.Hash()
+	slices.Reverse(turned.Entry[0].Filters)
+	slices.Reverse(turned.Entry[0].Filters[0].(cohort.ConceptFilter).Concepts)
+	if turned.Hash() != straight {
+		t.Error("the order of filters and concepts changed the hash")
 	}
 	seen := map[string]string{want: "the definition"}
 	for _, other := range [][2]string{

@@ -104,6 +104,26 @@ type Attribute struct {
 	RangeOf string
 }
 
+// Tests reports whether a filter is a test of this attribute. Attributes that
+// Circe evaluates alike test alike.
+func (a Attribute) Tests(f Filter) bool {
+	switch f.(type) {
+	case DateFilter:
+		return a.Kind == DateRange && OperandOf(f) == a.Operand
+	case NumberFilter:
+		return (a.Kind == IntegerRange || a.Kind == DecimalRange) && OperandOf(f) == a.Operand
+	case ConceptFilter:
+		return a.Kind == ConceptList && OperandOf(f) == a.Operand
+	case CodesetFilter:
+		return (a.Kind == CodesetSelection || a.Kind == CodesetNumber) && OperandOf(f) == a.Operand
+	case TextFilter:
+		return a.Kind == Text && OperandOf(f) == a.Operand
+	case AbnormalFilter:
+		return a.Kind == AbnormalFlag
+	}
+	return false
+}
+
 // DomainByName returns the domain that Circe calls name.
 func DomainByName(name string) (*Domain, bool) {
 	for _, d := range domains {

@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -8,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+
+	"galien"
 )
 
 // Columns is the set of columns a plan reads, per table, sorted.
@@ -182,8 +185,9 @@ func readOperand(c Columns, d Domain, o Operand) {
 }
 
 // Hash returns the SHA-256 of the definition's canonical form, in hex: names,
-// descriptions and the order of lines in a concept set do not count, everything
-// that can change the answer does.
+// descriptions and the order of lines in a concept set, of a criterion's filters
+// and of a list of concepts do not count, everything that can change the answer
+// does.
 func (d *Definition) Hash() string {
 	b, err := json.Marshal(canonical(reflect.ValueOf(*d)))
 	if err != nil {
@@ -212,8 +216,16 @@ func canonical(v reflect.Value) any {
 		return []any{v.Elem().Type().Name(), canonical(v.Elem())}
 	case reflect.Struct:
 		m := map[string]any{}
+		attrs := DemographicAttributes
+		if c, ok := v.Interface().(Criterion); ok && c.Domain != nil {
+			attrs = c.Domain.Attributes
+		}
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
+			if filters, ok := v.Field(i).Interface().([]Filter); ok {
+				m[f.Name] = canonical(reflect.ValueOf(inOrder(filters, attrs)))
+				continue
+			}
 			if (f.Name == "Name" || f.Name == "Description") && f.Type.Kind() == reflect.String {
 				continue
 			}
@@ -221,12 +233,21 @@ func canonical(v reflect.Value) any {
 		}
 		return m
 	case reflect.Slice:
+		if concepts, ok := v.Interface().([]galien.ConceptID); ok {
+			concepts = slices.Clone(concepts)
+			slices.Sort(concepts)
+			v = reflect.ValueOf(slices.Compact(concepts))
+		}
 		list := make([]any, v.Len())
 		for i := range list {
 			list[i] = canonical(v.Index(i))
 		}
 		if v.Type().Elem() == reflect.TypeFor[ConceptItem]() || v.Type().Elem() == reflect.TypeFor[ConceptSet]() {
-			sort.Sort(byEncoding{list, encodings(list)})
+			// Each line is encoded once: sets hold thousands of them.
+			for i := range list {
+				list[i] = json.RawMessage(encoded(list[i]))
+			}
+			slices.SortFunc(list, func(a, b any) int { return bytes.Compare(a.(json.RawMessage), b.(json.RawMessage)) })
 		}
 		return list
 	default:
@@ -234,31 +255,20 @@ func canonical(v reflect.Value) any {
 	}
 }
 
-// byEncoding sorts values by their encoding.
-type byEncoding struct {
-	list  []any
-	texts []string
-}
-
-func (s byEncoding) Len() int           { return len(s.list) }
-func (s byEncoding) Less(i, j int) bool { return s.texts[i] < s.texts[j] }
-func (s byEncoding) Swap(i, j int) {
-	s.list[i], s.list[j] = s.list[j], s.list[i]
-	s.texts[i], s.texts[j] = s.texts[j], s.texts[i]
-}
-
-func encodings(list []any) []string {
-	texts := make([]string, len(list))
-	for i, v := range list {
-		texts[i] = encoded(v)
+// inOrder returns filters in the order of the attributes they test.
+func inOrder(filters []Filter, attrs []Attribute) []Filter {
+	filters = slices.Clone(filters)
+	place := func(f Filter) int {
+		return slices.IndexFunc(attrs, func(a Attribute) bool { return a.Tests(f) })
 	}
-	return texts
+	slices.SortStableFunc(filters, func(a, b Filter) int { return place(a) - place(b) })
+	return filters
 }
 
-func encoded(v any) string {
+func encoded(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("cohort: canonical form: %v", err))
 	}
-	return string(b)
+	return b
 }

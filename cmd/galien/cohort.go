@@ -14,12 +14,12 @@ import (
 func newCohortCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cohort",
-		Short: "Count and run cohort definitions",
+		Short: "Count, run, check and describe cohort definitions",
 		Long: `Evaluate cohort definitions, written as ATLAS exports them (Circe JSON), on the
 current snapshot and under a permit. A part that cannot be evaluated is refused
 with its path in the JSON, and never ignored.`,
 	}
-	cmd.AddCommand(newCohortCountCommand(), newCohortRunCommand(), newCohortDescribeCommand())
+	cmd.AddCommand(newCohortCountCommand(), newCohortRunCommand(), newCohortCheckCommand(), newCohortDescribeCommand())
 	return cmd
 }
 

@@ -1,5 +1,5 @@
-// Package circe reads cohort definitions in the JSON that OHDSI ATLAS and Circe
-// exchange, as package cohort's query model.
+// Package circe reads and writes cohort definitions in the JSON that OHDSI ATLAS
+// and Circe exchange, as package cohort's query model.
 //
 // Everything Circe 1.12 evaluates is read; anything else is refused by name
 // with its JSON path, never ignored:
@@ -8,14 +8,21 @@
 //	// PrimaryCriteria.CriteriaList[0].NoteNlp: unknown criterion type
 //
 // Fields that cannot change an answer (names, captions, cdmVersionRange) are
-// passed over. A field whose value is null is as good as absent.
+// carried, not evaluated: a Document gives them back when it is written. A field
+// whose value is null is as good as absent.
+//
+//	doc, err := circe.Parse(f)           // everything the file says
+//	doc.Definition.EntryLimit = cohort.First
+//	err = doc.Write(w)                   // the file, with that change
+//	err = circe.Write(w, def)            // a definition that has no file
 package circe
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
+	"strconv"
 	"strings"
 
 	"galien"
@@ -28,32 +35,39 @@ const maxBytes = 64 << 20
 // Read reads one cohort definition. Its errors are of kind Invalid and name the
 // JSON path of the first thing that cannot be evaluated.
 func Read(r io.Reader) (*cohort.Definition, error) {
+	root, _, err := load(r)
+	if err != nil {
+		return nil, err
+	}
+	def, _, err := readDefinition(root)
+	return def, err
+}
+
+// load reads the JSON of one file.
+func load(r io.Reader) (*value, layout, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("read definition: %w", err)
+		return nil, layout{}, fmt.Errorf("read definition: %w", err)
 	}
 	if len(b) > maxBytes {
-		return nil, galien.Errorf(galien.Invalid, "definition is over %d MiB", maxBytes>>20)
+		return nil, layout{}, galien.Errorf(galien.Invalid, "definition is over %d MiB", maxBytes>>20)
 	}
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, galien.Errorf(galien.Invalid, "not JSON: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, galien.Errorf(galien.Invalid, "more than one JSON value; give one definition per file")
-	}
-	var def *cohort.Definition
-	err = catch(func() { def = readExpression(node{"", v}) })
+	return parse(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
+}
+
+// readDefinition reads a definition, and says where in the tree it stands.
+func readDefinition(root *value) (def *cohort.Definition, at place, err error) {
+	err = catch(func() {
+		at = findExpression(node{"", root})
+		def = readExpression(at.node)
+	})
 	if err == nil {
 		err = def.Validate()
 	}
 	if err != nil {
-		return nil, err
+		return nil, place{}, err
 	}
-	return def, nil
+	return def, at, nil
 }
 
 // refusal is what node methods panic with; catch turns it into an error.
@@ -76,7 +90,7 @@ func catch(f func()) (err error) {
 // node is a JSON value with the path that leads to it.
 type node struct {
 	path  string
-	value any
+	value *value
 }
 
 // refuse stops the reading at this node.
@@ -88,17 +102,15 @@ func (n node) refuse(format string, args ...any) {
 	panic(refusal{galien.Errorf(galien.Invalid, "%s: %s", path, fmt.Sprintf(format, args...))})
 }
 
-func (n node) null() bool { return n.value == nil }
+func (n node) null() bool { return n.value.none() }
+
+func (n node) is(k kind) bool { return n.value != nil && n.value.kind == k }
 
 func (n node) child(key string) node {
-	m, ok := n.value.(map[string]any)
-	if !ok {
-		if n.null() {
-			return node{join(n.path, key), nil}
-		}
+	if !n.null() && !n.is(object) {
 		n.refuse("expected an object")
 	}
-	return node{join(n.path, key), m[key]}
+	return node{join(n.path, key), n.value.get(key)}
 }
 
 func join(path, key string) string {
@@ -110,14 +122,13 @@ func join(path, key string) string {
 
 // keys returns the object's keys with a value, and refuses anything but an object.
 func (n node) keys() []string {
-	m, ok := n.value.(map[string]any)
-	if !ok {
+	if !n.is(object) {
 		n.refuse("expected an object")
 	}
 	var keys []string
-	for k, v := range m {
-		if v != nil {
-			keys = append(keys, k)
+	for _, m := range n.value.members {
+		if !m.value.none() {
+			keys = append(keys, m.key)
 		}
 	}
 	return keys
@@ -144,23 +155,21 @@ func (n node) items() []node {
 	if n.null() {
 		return nil
 	}
-	l, ok := n.value.([]any)
-	if !ok {
+	if !n.is(list) {
 		n.refuse("expected a list")
 	}
-	nodes := make([]node, len(l))
-	for i, v := range l {
+	nodes := make([]node, len(n.value.items))
+	for i, v := range n.value.items {
 		nodes[i] = node{fmt.Sprintf("%s[%d]", n.path, i), v}
 	}
 	return nodes
 }
 
 func (n node) text() string {
-	s, ok := n.value.(string)
-	if !ok {
+	if !n.is(text) {
 		n.refuse("expected a text")
 	}
-	return s
+	return unquote(n.value.raw)
 }
 
 func (n node) textOr(absent string) string {
@@ -174,11 +183,10 @@ func (n node) flag() bool {
 	if n.null() {
 		return false
 	}
-	b, ok := n.value.(bool)
-	if !ok {
+	if !n.is(truth) && !n.is(denial) {
 		n.refuse("expected true or false")
 	}
-	return b
+	return n.is(truth)
 }
 
 // integer reads a whole number that fits in 32 bits.
@@ -191,15 +199,30 @@ func (n node) integer() int {
 }
 
 func (n node) long() int64 {
-	num, ok := n.value.(json.Number)
-	if !ok {
+	if !n.is(number) {
 		n.refuse("expected a whole number")
 	}
-	v, err := num.Int64()
-	if err != nil {
+	v, ok := wholeNumber(n.value.raw)
+	if !ok {
 		n.refuse("expected a whole number of at most 64 bits")
 	}
 	return v
+}
+
+// wholeNumber reads a whole number however it is spelled: R writes 400000 as
+// 4e+05.
+func wholeNumber(raw string) (int64, bool) {
+	if v, err := strconv.ParseInt(raw, 10, 64); err == nil {
+		return v, true
+	}
+	if len(raw) > 40 {
+		return 0, false
+	}
+	r, ok := new(big.Rat).SetString(raw)
+	if !ok || !r.IsInt() || !r.Num().IsInt64() {
+		return 0, false
+	}
+	return r.Num().Int64(), true
 }
 
 func (n node) integerOr(absent int) int {

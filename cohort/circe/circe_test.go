@@ -30,6 +30,8 @@ func TestRefusalsNameThePath(t *testing.T) {
 		{with(`{"ConditionOccurrence":{"Age":{"Value":"three","Op":"gt"}}}`, ""), "PrimaryCriteria.CriteriaList[0].ConditionOccurrence.Age.Value"},
 		{with(`{"ConditionOccurrence":{"CodesetId":"0"}}`, ""), "PrimaryCriteria.CriteriaList[0].ConditionOccurrence.CodesetId"},
 		{with(`{"ConditionOccurrence":{"OccurrenceStartDate":{"Value":"2019-02-30","Op":"gt"}}}`, ""), "OccurrenceStartDate.Value"},
+		{with(`{"ConditionOccurrence":{"CodesetId":1.5}}`, ""), "PrimaryCriteria.CriteriaList[0].ConditionOccurrence.CodesetId"},
+		{with(`{"ConditionOccurrence":{"CodesetId":1e999999}}`, ""), "PrimaryCriteria.CriteriaList[0].ConditionOccurrence.CodesetId"},
 		{with(`{"Death":{"First":true}}`, ""), "PrimaryCriteria.CriteriaList[0].Death.First"},
 		{with(condition+`,{"A":{},"B":{}}`, ""), "PrimaryCriteria.CriteriaList[1]"},
 		{with(condition, `,"QualifiedLimit":{"Type":"Some"}`), "QualifiedLimit.Type"},
@@ -84,6 +86,20 @@ func TestBounds(t *testing.T) {
 		}
 		if got := def.Entry[0].Filters[0].(cohort.NumberFilter).Value; got != c.want {
 			t.Errorf("%s %s reads as %d ten-thousandths, want %d", c.attribute, c.value, got, c.want)
+		}
+	}
+}
+
+// R writes large whole numbers with an exponent; published definitions have them.
+func TestWholeNumbers(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want galien.ConceptID
+	}{{"4e+05", 400000}, {"4.43e6", 4430000}, {"12.0", 12}, {"9223372036854775807", 9223372036854775807}} {
+		text := strings.Replace(with(`{"ConditionOccurrence":{"CodesetId":0}}`, ""), `"CONCEPT_ID":1`, `"CONCEPT_ID":`+c.text, 1)
+		def, err := circe.Read(strings.NewReader(text))
+		if err != nil || def.ConceptSets[0].Items[0].Concept != c.want {
+			t.Errorf("%s: %v", c.text, err)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package circe
 
 import (
-	"encoding/json"
 	"math/big"
 	"slices"
 	"sort"
@@ -109,8 +108,7 @@ func readFilters(n node, attrs []cohort.Attribute, structural []string) []cohort
 }
 
 func empty(n node) bool {
-	l, ok := n.value.([]any)
-	return n.null() || ok && len(l) == 0
+	return n.null() || n.is(list) && len(n.value.items) == 0
 }
 
 // readFilter reads one attribute; nil where it tests nothing.
@@ -208,12 +206,11 @@ func readComparison(n node) cohort.Comparison {
 // readDecimal reads a bound as Circe renders it: cut to an integer for integer
 // attributes, rounded half up to four places for the others.
 func readDecimal(n node, kind cohort.AttributeKind) cohort.Decimal {
-	num, ok := n.value.(json.Number)
-	if !ok {
+	if !n.is(number) || len(n.value.raw) > 40 {
 		n.refuse("expected a number")
 	}
-	r, ok := new(big.Rat).SetString(num.String())
-	if !ok || len(num.String()) > 40 {
+	r, ok := new(big.Rat).SetString(n.value.raw)
+	if !ok {
 		n.refuse("expected a number")
 	}
 	scaled := new(big.Rat).Mul(r, big.NewRat(10000, 1))

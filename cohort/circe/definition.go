@@ -11,16 +11,40 @@ import (
 var harmless = []string{"cdmVersionRange", "Title", "title", "name", "description", "id", "createdBy", "createdDate",
 	"modifiedBy", "modifiedDate", "expressionType", "tags", "hasWriteAccess", "hasReadAccess"}
 
-// readExpression reads a bare expression, or the envelope {"expression": ...}
-// that WebAPI puts around one.
-func readExpression(n node) *cohort.Definition {
-	if _, ok := n.value.(map[string]any); !ok {
-		n.refuse("expected an object, the cohort expression")
-	}
-	if !n.child("expression").null() && n.child("PrimaryCriteria").null() {
+// place is where a file holds its expression: the root, or inside the envelopes
+// {"expression": ...} that WebAPI puts around one.
+type place struct {
+	node node
+	// holder is the text that spells the expression, as in WebAPI's own answers.
+	holder *value
+}
+
+func findExpression(n node) place {
+	p := place{node: n}
+	for {
+		n = p.node
+		if !n.is(object) {
+			n.refuse("expected an object, the cohort expression")
+		}
+		e := n.child("expression")
+		if e.null() || !n.child("PrimaryCriteria").null() {
+			return p
+		}
 		n.only(append([]string{"expression"}, harmless...)...)
-		return readExpression(n.child("expression"))
+		if e.is(text) && p.holder == nil {
+			p.holder = e.value
+			inner, _, err := parse([]byte(e.text()))
+			if err != nil {
+				e.refuse("%v", err)
+			}
+			e.value = inner
+		}
+		p.node = e
 	}
+}
+
+// readExpression reads a cohort expression.
+func readExpression(n node) *cohort.Definition {
 	n.only(append([]string{"ConceptSets", "PrimaryCriteria", "AdditionalCriteria", "QualifiedLimit", "ExpressionLimit",
 		"InclusionRules", "EndStrategy", "CensoringCriteria", "CollapseSettings", "CensorWindow"}, harmless...)...)
 

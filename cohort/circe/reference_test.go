@@ -5,12 +5,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"galien"
+	"galien/cohort"
 	"galien/cohort/circe"
 	"galien/refdata"
 )
@@ -70,4 +74,69 @@ func TestRefusesWhatCirceCannotRun(t *testing.T) {
 			t.Errorf("%d (%s): %v", id, why, err)
 		}
 	})
+}
+
+// Every published definition comes back as it was: the file with each key and
+// value in its place, and the model through the writer's own words.
+func TestWritesEveryPublishedDefinition(t *testing.T) {
+	for _, set := range []string{"library", "generated", "fixtures"} {
+		eachDefinition(t, set, func(id int, expression []byte, _ string) {
+			doc, err := circe.Parse(bytes.NewReader(expression))
+			if err != nil {
+				t.Errorf("%s %d: %v", set, id, err)
+				return
+			}
+			if got := written(t, doc); !reflect.DeepEqual(tokens(t, []byte(got)), tokens(t, expression)) {
+				t.Errorf("%s %d: the file changed", set, id)
+			}
+			var b bytes.Buffer
+			if err := circe.Write(&b, doc.Definition); err != nil {
+				t.Errorf("%s %d: %v", set, id, err)
+				return
+			}
+			again, err := circe.Read(&b)
+			if err != nil || again.Hash() != doc.Definition.Hash() || !sameModel(again, doc.Definition) {
+				t.Errorf("%s %d: the model changed (%v)", set, id, err)
+			}
+		})
+	}
+}
+
+// sameModel compares two models as they are, apart from the order of filters.
+func sameModel(a, b *cohort.Definition) bool {
+	for _, d := range []*cohort.Definition{a, b} {
+		for _, group := range groups(d) {
+			for _, m := range group.Demographics {
+				slices.SortFunc(m.Filters, func(x, y cohort.Filter) int {
+					return strings.Compare(fmt.Sprintf("%T%v", x, x), fmt.Sprintf("%T%v", y, y))
+				})
+			}
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func groups(d *cohort.Definition) []*cohort.Group {
+	var all []*cohort.Group
+	var walk func(g *cohort.Group)
+	walk = func(g *cohort.Group) {
+		if g == nil {
+			return
+		}
+		all = append(all, g)
+		for i := range g.Groups {
+			walk(&g.Groups[i])
+		}
+		for _, c := range g.Correlated {
+			walk(c.Criterion.Nested)
+		}
+	}
+	walk(d.Additional)
+	for i := range d.Rules {
+		walk(&d.Rules[i].Group)
+	}
+	for _, c := range append(slices.Clone(d.Entry), d.Censoring...) {
+		walk(c.Nested)
+	}
+	return all
 }
