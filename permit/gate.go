@@ -80,7 +80,8 @@ func NewGate(store *Store, log *audit.Log, actor string, now func() time.Time) *
 }
 
 // Permitted is the right to do one action once, on one snapshot, within one
-// permit's terms. Only Gate.Allow makes one; the zero value permits nothing.
+// permit's terms. Only the gate makes one (Allow, AllowAll); the zero value
+// permits nothing.
 type Permitted struct{ g *grant }
 
 type grant struct {
@@ -164,6 +165,26 @@ func (g *Gate) Allow(ctx context.Context, permitID string, r Request) (Permitted
 	if refusal == nil {
 		refusal = g.judge(p, r, now)
 	}
+	entry := g.decision(permitID, r, now, refusal)
+	index, err := g.log.Append(ctx, entry)
+	if err != nil {
+		return Permitted{}, fmt.Errorf("nothing is answered that cannot be written down: %w", err)
+	}
+	if refusal != nil {
+		return Permitted{}, refusal
+	}
+	return permitted(p, r, index), nil
+}
+
+// permitted makes the right that an entry records.
+func permitted(p Permit, r Request, index int64) Permitted {
+	r.Details, r.Reads = nil, nil
+	return Permitted{&grant{permit: p, request: r, scope: p.Terms.scope(), index: index}}
+}
+
+// decision is the audit entry of a request that was decided: allowed when there
+// is no refusal.
+func (g *Gate) decision(permitID string, r Request, now time.Time, refusal error) audit.Entry {
 	entry := audit.Entry{
 		Time: now, Actor: g.actor, Action: string(r.Action), Snapshot: r.Snapshot, Subject: r.Subject,
 		Outcome: outcomeAllowed, Details: maps.Clone(r.Details),
@@ -182,15 +203,7 @@ func (g *Gate) Allow(ctx context.Context, permitID string, r Request) (Permitted
 		entry.Outcome = outcomeDenied
 		entry.Details["reason"] = refusal.Error()
 	}
-	index, err := g.log.Append(ctx, entry)
-	if err != nil {
-		return Permitted{}, fmt.Errorf("nothing is answered that cannot be written down: %w", err)
-	}
-	if refusal != nil {
-		return Permitted{}, refusal
-	}
-	r.Details, r.Reads = nil, nil
-	return Permitted{&grant{permit: p, request: r, scope: p.Terms.scope(), index: index}}, nil
+	return entry
 }
 
 // judge returns why the permit does not cover the request, or nil.
@@ -283,6 +296,16 @@ func (g *Gate) Deliver(ctx context.Context, p Permitted, outcome map[string]stri
 	}
 	now := g.now()
 	refusal := g.stillInForce(ctx, p.PermitID(), now)
+	entry := g.delivery(p, outcome, now, refusal)
+	if _, err := g.log.Append(ctx, entry); err != nil {
+		return fmt.Errorf("nothing is answered that cannot be written down: %w", err)
+	}
+	return refusal
+}
+
+// delivery is the audit entry of an answer that is ready: withdrawn when there
+// is a refusal.
+func (g *Gate) delivery(p Permitted, outcome map[string]string, now time.Time, refusal error) audit.Entry {
 	entry := audit.Entry{
 		Time: now, Actor: g.actor, Action: string(p.Action()), Permit: p.PermitID(), Snapshot: p.Snapshot(), Subject: p.Subject(),
 		Outcome: outcomeDelivered, Details: maps.Clone(outcome),
@@ -295,10 +318,7 @@ func (g *Gate) Deliver(ctx context.Context, p Permitted, outcome map[string]stri
 		entry.Outcome = outcomeWithdrawn
 		entry.Details["reason"] = refusal.Error()
 	}
-	if _, err := g.log.Append(ctx, entry); err != nil {
-		return fmt.Errorf("nothing is answered that cannot be written down: %w", err)
-	}
-	return refusal
+	return entry
 }
 
 func (g *Gate) stillInForce(ctx context.Context, id string, now time.Time) error {

@@ -170,12 +170,12 @@ type Scope struct {
 // Day returns a day as the permit's dates show it: itself, or the first day of
 // its month or year.
 func (s Scope) Day(d galien.Date) galien.Date {
-	year, month, _ := d.Civil()
 	switch s.Dates {
 	case DatesMonth:
+		year, month, _ := d.Civil()
 		d, _ = galien.NewDate(year, month, 1)
 	case DatesYear:
-		d, _ = galien.NewDate(year, 1, 1)
+		d, _ = galien.NewDate(d.Year(), 1, 1)
 	}
 	return d
 }

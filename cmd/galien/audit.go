@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"galien"
 	"galien/audit"
+	"galien/permit"
 )
 
 func newAuditCommand() *cobra.Command {
@@ -40,8 +42,9 @@ func newAuditShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show HUB",
 		Short: "Print the entries, oldest first",
-		Long: `Print the entries, oldest first. With --json, one JSON object a line. Reading
-does not check the log; galien audit verify does.`,
+		Long: `Print the entries, oldest first; of an entry for several questions, a line for
+each (12.1, 12.2, ...). With --json, one JSON object a line. Reading does not
+check the log; galien audit verify does.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
@@ -95,12 +98,22 @@ func showEntries(out io.Writer, entries []numbered, zone *time.Location) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ENTRY\tTIME\tACTOR\tACTION\tOUTCOME\tPERMIT\tSNAPSHOT\tDETAILS")
 	for _, e := range entries {
-		var details []string
-		for _, k := range slices.Sorted(maps.Keys(e.Details)) {
-			details = append(details, k+"="+e.Details[k])
+		questions, err := permit.Questions(e.Entry)
+		if err != nil {
+			questions = []audit.Entry{e.Entry} // shown as it stands
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Index, e.Time.In(zone).Format("2006-01-02 15:04:05"),
-			printable(e.Actor), printable(e.Action), printable(e.Outcome), printable(dash(e.Permit)), printable(dash(e.Snapshot)), printable(strings.Join(details, "; ")))
+		for i, q := range questions {
+			number := strconv.FormatInt(e.Index, 10)
+			if len(questions) > 1 {
+				number += "." + strconv.Itoa(i+1)
+			}
+			var details []string
+			for _, k := range slices.Sorted(maps.Keys(q.Details)) {
+				details = append(details, k+"="+q.Details[k])
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", number, q.Time.In(zone).Format("2006-01-02 15:04:05"),
+				printable(q.Actor), printable(q.Action), printable(q.Outcome), printable(dash(q.Permit)), printable(dash(q.Snapshot)), printable(strings.Join(details, "; ")))
+		}
 	}
 	return w.Flush()
 }

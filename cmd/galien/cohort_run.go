@@ -3,11 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -34,9 +34,10 @@ func newCohortRunCommand() *cobra.Command {
   provenance.json snapshot, definitions, permit and engine
 
 Among several definitions one that is refused does not stop the others; alone,
-it is the command's error. A FILE that is a folder stands for its *.json files.
-The id of a cohort is the first number in its file's name, or --id for a single
-file. subject_id is the lake's person key, and dates are as exact as the
+it is the command's error. A run of several that was interrupted, by whatever
+cause, goes on where it was when the same command is given again. A FILE that is
+a folder stands for its *.json files. The id of a cohort is the first number in
+its file's name, or --id for a single file. subject_id is the lake's person key, and dates are as exact as the
 permit's. Under a permit that lets no rows out, cohort.csv and inclusion.csv are
 not written; counts.csv has the numbers of persons and periods, where small ones
 and those that would give one away by subtraction within a definition are
@@ -69,67 +70,121 @@ withheld.`,
 	return cmd
 }
 
-// refusal is a definition that was not evaluated.
-type refusal struct {
-	file   string // base name
-	reason error
+// cohortQuestion is one definition of a run, permitted.
+type cohortQuestion struct {
+	definition
+	permitted permit.Permitted
 }
 
-// readDefinitions reads files and folders of definitions. With a single file,
-// its fault is the command's; among several, a faulty one is set aside.
-func readDefinitions(stdin io.Reader, paths []string, id int64) ([]definition, []refusal, error) {
-	var files []string
-	for _, p := range paths {
-		info, err := os.Stat(p)
-		if err != nil || !info.IsDir() {
-			files = append(files, p)
-			continue
+// eachAlone answers questions one after the other: yield is given the rows of
+// question i, then done its summary, or the error of a definition that is
+// refused. It stops at the first error of yield, of done, or of another kind.
+func eachAlone(ctx context.Context, e cohortEngine, questions []cohortQuestion, yield func(i int, r cohort.Row) error, done func(i int, s cohort.Summary, err error) error) error {
+	for i, q := range questions {
+		var stopped error
+		s, err := e.Cohort(ctx, q.permitted, q.def, func(r cohort.Row) error {
+			stopped = yield(i, r)
+			return stopped
+		})
+		switch {
+		case stopped != nil:
+			return stopped
+		case err != nil && !refusable(err):
+			return fmt.Errorf("%s: %w", q.file, err)
 		}
-		inside, err := filepath.Glob(filepath.Join(p, "*.json"))
-		if err != nil {
-			return nil, nil, galien.Errorf(galien.Invalid, "list definitions: %w", err)
+		if err := done(i, s, err); err != nil {
+			return err
 		}
-		files = append(files, inside...)
 	}
-	if len(files) == 0 {
-		return nil, nil, galien.Errorf(galien.NotFound, "no definition: the folder holds no .json file")
-	}
-	if id != 0 && len(files) > 1 {
-		return nil, nil, galien.Errorf(galien.Invalid, "--id names one cohort, but %d files are given", len(files))
-	}
-	var all []definition
-	var refused []refusal
-	seen := map[int64]string{}
-	for _, f := range files {
-		d, err := readDefinition(stdin, f, id)
-		if err == nil && seen[d.id] != "" {
-			err = galien.Errorf(galien.Conflict, "%s: cohort %d is also %s; rename one of the files", f, d.id, seen[d.id])
-		}
-		if err != nil {
-			if len(files) == 1 || galien.KindOf(err) == galien.Conflict {
-				return nil, nil, err
-			}
-			refused = append(refused, refusal{filepath.Base(f), err})
-			continue
-		}
-		seen[d.id] = d.file
-		all = append(all, d)
-	}
-	slices.SortFunc(all, func(a, b definition) int { return cmp.Compare(a.id, b.id) })
-	return all, refused, nil
+	return nil
 }
 
+// refusable reports whether an engine's error is about the definition, so that
+// the others can go on; anything else ends the run.
+func refusable(err error) bool {
+	switch galien.KindOf(err) {
+	case galien.Invalid, galien.NotFound, galien.Denied, galien.Withheld:
+		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	}
+	return false
+}
+
+// runDefinitions runs one definition, whose fault is the command's, or several,
+// which go on where an interrupted command of the same question left them.
 func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, refused []refusal, out string, sourceIDs bool) error {
-	ctx := cmd.Context()
-	o, err := newOutput(q.hub.dir, out)
-	if err != nil {
+	if len(definitions) == 0 {
+		return noneRun(refused)
+	}
+	r := cohortRun{q: q, stderr: cmd.ErrOrStderr(), refused: refused}
+	var o *output
+	var err error
+	if len(definitions)+len(refused) == 1 {
+		if o, err = newOutput(q.hub.dir, out); err != nil {
+			return err
+		}
+		defer o.discard()
+	} else {
+		if r.work, err = openUnfinished(q.hub.dir, out); err != nil {
+			return err
+		}
+		defer r.work.discard()
+		o = r.work.output
+	}
+	if err := r.run(cmd.Context(), o, definitions, sourceIDs); err != nil {
+		r.keep()
 		return err
 	}
-	defer o.discard()
-	bar := newProgress(cmd.ErrOrStderr(), "cohorts", "buckets")
+	fmt.Fprintf(r.stderr, "%d definitions run, %d refused; see %s\n", len(r.answered), len(r.refused), out)
+	if len(r.refused) > 0 {
+		fmt.Fprintln(r.stderr, "The refused definitions and the reasons are in refused.csv.")
+	}
+	return nil
+}
+
+// cohortRun is a run of definitions under one permit.
+type cohortRun struct {
+	q         *question
+	stderr    io.Writer
+	work      *unfinished // nil for a single definition
+	questions []cohortQuestion
+	finished  int             // questions
+	unsaved   []engineRefusal // refused since the last record of the journal
+	marks     map[string]mark // of the tables, after the last finished question
+	answer    answer
+	answered  []permit.Permitted
+	refused   []refusal
+	prov      []definitionProvenance
+}
+
+// noneRun is the error of a run without an answer.
+func noneRun(refused []refusal) error {
+	return fmt.Errorf("none of %d definitions could be run; the first, %s: %w", len(refused), refused[0].file, refused[0].reason)
+}
+
+// keep says what is left of a run that did not end. Where nothing was finished
+// nothing is left.
+func (r *cohortRun) keep() {
+	if r.work == nil || r.work.journal == nil || !r.work.keep {
+		return
+	}
+	if r.work.keep = r.finished > 0; r.work.keep {
+		fmt.Fprintf(r.stderr, "%d of %d definitions are finished and kept in %s. The same command goes on from there; to give up, remove that folder.\n",
+			r.finished, len(r.questions), r.work.scratch.dir)
+	}
+}
+
+func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition, sourceIDs bool) error {
+	unit := "definitions"
+	if r.work == nil {
+		unit = "buckets"
+	}
+	bar := newProgress(r.stderr, "cohorts", unit)
 	defer bar.finish()
-	run := int64(0) // definitions done
-	e, stop, err := q.start(ctx, func(done, total int64) { bar.set(run*total+done, total*int64(len(definitions))) })
+	e, stop, err := r.q.start(ctx, func(done, total int64) {
+		if r.work == nil {
+			bar.set(done, total)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -138,74 +193,198 @@ func runDefinitions(cmd *cobra.Command, q *question, definitions []definition, r
 	if err != nil {
 		return err
 	}
-	var a answer
-	var prov provenance
-	var allowed []permit.Permitted
-	several := len(definitions)+len(refused) > 1
-	for _, d := range definitions {
-		p, err := q.allow(ctx, permit.RunCohort, d, nil, map[string]string{"source_ids": strconv.FormatBool(sourceIDs)})
-		if several && galien.KindOf(err) == galien.Denied {
-			refused = append(refused, refusal{d.file, err})
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if len(allowed) == 0 {
-			prov = q.provenance(engine, p)
-			if err := a.open(ctx, q, o, p); err != nil {
-				return err
-			}
-		}
-		s, err := e.Cohort(ctx, p, d.def, func(r cohort.Row) error { return a.row(d.id, r) })
-		if err != nil {
-			return fmt.Errorf("%s: %w", d.file, err)
-		}
-		a.summary(d.id, p, s)
-		prov.Definitions = append(prov.Definitions, d.provenance(p))
-		allowed = append(allowed, p)
-		run++
-	}
-	if len(allowed) == 0 {
-		return fmt.Errorf("none of %d definitions could be run; the first: %w", len(refused), refused[0].reason)
-	}
-	if err := a.close(); err != nil {
+	if err := r.allow(ctx, definitions, sourceIDs); err != nil {
 		return err
 	}
-	if err := o.json("provenance.json", prov); err != nil {
+	if err := r.resume(engine, sourceIDs); err != nil {
 		return err
 	}
-	if err := writeRefused(o, refused); err != nil {
+	if err := r.answer.open(ctx, r.q, r.table(o), r.questions[0].permitted); err != nil {
 		return err
 	}
-	for _, p := range allowed {
-		if err := q.gate.Deliver(ctx, p, nil); err != nil {
+	if r.finished == 0 {
+		if r.marks, err = r.answer.mark(); err != nil {
 			return err
 		}
 	}
-	if err := o.deliver(); err != nil {
+	if r.work != nil {
+		bar.from(int64(r.finished))
+		bar.inLines(r.stderr)
+	}
+	first := r.finished
+	err = eachAlone(ctx, e, r.questions[first:], func(i int, row cohort.Row) error {
+		return r.answer.row(r.questions[first+i].id, row)
+	}, func(i int, s cohort.Summary, err error) error {
+		if err := r.finish(first+i, s, err); err != nil {
+			return err
+		}
+		if r.work != nil {
+			bar.set(int64(r.finished), int64(len(r.questions)))
+		}
+		return nil
+	})
+	if err != nil {
+		if r.work != nil && r.finished > first {
+			err = errors.Join(err, r.save())
+		}
+		return errors.Join(err, r.answer.close())
+	}
+	if err := r.answer.close(); err != nil {
 		return err
 	}
 	bar.finish()
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d definitions run, %d refused; see %s\n", len(allowed), len(refused), out)
-	if len(refused) > 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "The refused definitions and the reasons are in refused.csv.")
+	return r.deliver(ctx, o, engine)
+}
+
+// allow asks the gate about every definition, and writes down its decisions
+// before anything is read. Among several, those it denies are set aside.
+func (r *cohortRun) allow(ctx context.Context, definitions []definition, sourceIDs bool) error {
+	requests := make([]permit.Request, len(definitions))
+	for i, d := range definitions {
+		requests[i] = r.q.request(permit.RunCohort, d, nil, map[string]string{"source_ids": strconv.FormatBool(sourceIDs)})
+	}
+	decisions, err := r.q.gate.AllowAll(ctx, r.q.permitID, requests)
+	if err != nil {
+		return err
+	}
+	for i, d := range definitions {
+		switch refusal := decisions[i].Refusal; {
+		case refusal == nil:
+			r.questions = append(r.questions, cohortQuestion{d, decisions[i].Permitted})
+		case r.work == nil || galien.KindOf(refusal) != galien.Denied:
+			return refusal
+		default:
+			r.refuse(d, refusal)
+		}
+	}
+	if len(r.questions) == 0 {
+		if r.work != nil {
+			r.work.keep = false // what an earlier command read is no longer permitted
+		}
+		return noneRun(r.refused)
 	}
 	return nil
 }
 
-func writeRefused(o *output, refused []refusal) error {
-	if len(refused) == 0 {
+func (r *cohortRun) refuse(d definition, reason error) {
+	r.refused = append(r.refused, refusal{id: strconv.FormatInt(d.id, 10), file: d.file, reason: reason})
+}
+
+// resume takes up what an interrupted command finished of the same question.
+func (r *cohortRun) resume(engine string, sourceIDs bool) error {
+	if r.work == nil {
 		return nil
 	}
-	t, err := o.table("refused.csv", "file", "reason")
+	all := sha256.New()
+	for _, c := range r.questions {
+		fmt.Fprintln(all, c.id, c.permitted.Subject())
+	}
+	done, refused, lost, err := r.work.resume(askedFor{
+		"snapshot": r.q.snapshot.ID, "permit": r.q.permitID, "engine": engine, "version_of_galien": version(),
+		"choice_of_source_ids": strconv.FormatBool(sourceIDs), "list_of_definitions": hex.EncodeToString(all.Sum(nil)),
+	})
 	if err != nil {
 		return err
 	}
-	for _, r := range refused {
-		t.row(r.file, r.reason.Error())
+	if lost != "" {
+		fmt.Fprintf(r.stderr, "The unfinished run of this answer was dropped: %s. All definitions are run; to keep an unfinished run, name another folder with --out.\n", lost)
 	}
-	return t.close()
+	if done == 0 {
+		return nil
+	}
+	fmt.Fprintf(r.stderr, "Going on after %d of %d definitions that an interrupted run finished.\n", done, len(r.questions))
+	r.finished, r.marks = done, r.work.marks
+	for _, c := range r.questions[:done] {
+		if len(refused) > 0 && r.questions[refused[0].Question].id == c.id {
+			r.refuse(c.definition, refused[0].err())
+			refused = refused[1:]
+			continue
+		}
+		r.answers(c)
+	}
+	return nil
+}
+
+func (r *cohortRun) answers(c cohortQuestion) {
+	r.answered = append(r.answered, c.permitted)
+	r.prov = append(r.prov, c.definition.provenance(c.permitted))
+}
+
+// table is how the files of the answer are started.
+func (r *cohortRun) table(o *output) func(name string, header ...string) (*table, error) {
+	if r.work != nil {
+		return r.work.table
+	}
+	return o.table
+}
+
+// finish ends question i with its summary, or with the reason why the engine
+// refused its definition.
+func (r *cohortRun) finish(i int, s cohort.Summary, reason error) error {
+	c := r.questions[i]
+	switch {
+	case reason == nil:
+		r.answers(c)
+		if err := r.answer.summary(c.id, c.permitted, s); err != nil {
+			return err
+		}
+	case r.work == nil:
+		return fmt.Errorf("%s: %w", c.file, reason)
+	default:
+		if err := r.answer.rewind(r.marks); err != nil {
+			return err
+		}
+		r.refuse(c.definition, reason)
+		r.unsaved = append(r.unsaved, engineRefusal{i, galien.KindOf(reason).String(), reason.Error()})
+	}
+	marks, err := r.answer.mark()
+	if err != nil {
+		return err
+	}
+	r.marks, r.finished = marks, i+1
+	if r.work != nil && r.work.due() {
+		return r.save()
+	}
+	return nil
+}
+
+// save records what is finished.
+func (r *cohortRun) save() error {
+	if err := r.answer.rewind(r.marks); err != nil {
+		return err
+	}
+	err := r.work.save(r.answer.tables, record{r.finished, r.marks, r.unsaved})
+	r.unsaved = nil
+	return err
+}
+
+// deliver completes the answer, has the permit checked again and hands it over.
+func (r *cohortRun) deliver(ctx context.Context, o *output, engine string) error {
+	if len(r.answered) == 0 {
+		r.work.keep = false
+		return noneRun(r.refused)
+	}
+	prov := r.q.provenance(engine, r.answered[0])
+	prov.Definitions = r.prov
+	if err := o.json("provenance.json", prov); err != nil {
+		return err
+	}
+	if err := writeRefused(o, r.refused); err != nil {
+		return err
+	}
+	if err := r.q.gate.DeliverAll(ctx, r.answered); err != nil {
+		if r.work != nil && galien.KindOf(err) == galien.Denied {
+			r.work.keep = false // the permit ended: nothing of the answer stays
+		}
+		return err
+	}
+	if err := o.deliver(); err != nil {
+		return err
+	}
+	if r.work != nil {
+		r.work.keep = false
+	}
+	return nil
 }
 
 // answer is the files of a run.
@@ -217,12 +396,15 @@ type answer struct {
 }
 
 // open starts the files that the permit's level allows.
-func (a *answer) open(ctx context.Context, q *question, o *output, p permit.Permitted) error {
+func (a *answer) open(ctx context.Context, q *question, newTable func(name string, header ...string) (*table, error), p permit.Permitted) error {
 	a.scope = p.Scope()
-	start := func(t **table, name string, header ...string) (err error) {
-		*t, err = o.table(name, header...)
-		a.tables = append(a.tables, *t)
-		return err
+	start := func(into **table, name string, header ...string) error {
+		t, err := newTable(name, header...)
+		if err != nil {
+			return err
+		}
+		*into, a.tables = t, append(a.tables, t)
+		return nil
 	}
 	if err := start(&a.attrition, "attrition.csv", "cohort_definition_id", "step", "reason", "events", "persons"); err != nil {
 		return err
@@ -251,40 +433,73 @@ func (a *answer) row(id int64, r cohort.Row) error {
 	if a.cohort == nil {
 		return nil
 	}
-	subject := strconv.FormatInt(int64(r.Person), 10)
-	if a.names != nil {
+	a.cohort.number(id)
+	if a.names == nil {
+		a.cohort.number(int64(r.Person))
+	} else {
 		name, ok := a.names[r.Person]
 		if !ok {
 			return galien.Errorf(galien.Corrupt, "a person of the lake has no source id in the vault; run galien fsck")
 		}
-		subject = name
+		a.cohort.text(name)
 	}
-	a.cohort.row(strconv.FormatInt(id, 10), subject, a.scope.Day(r.Start).String(), a.scope.Day(r.End).String())
-	return nil
+	a.cohort.date(a.scope.Day(r.Start))
+	a.cohort.date(a.scope.Day(r.End))
+	return a.cohort.end()
 }
 
-func (a *answer) summary(id int64, p permit.Permitted, s cohort.Summary) {
-	key := strconv.FormatInt(id, 10)
+// summary writes what is said of a cohort as a whole.
+func (a *answer) summary(id int64, p permit.Permitted, s cohort.Summary) error {
+	var err error
 	steps := clearedSteps(p, s)
 	for _, c := range steps {
-		a.attrition.row(key, c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons))
+		a.attrition.number(id)
+		err = cmp.Or(err, a.attrition.row(c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons)))
 	}
 	if a.counts != nil {
 		last := steps[len(steps)-1]
-		a.counts.row(key, fmt.Sprint(last.Persons), fmt.Sprint(last.Events))
+		a.counts.number(id)
+		err = cmp.Or(err, a.counts.row(fmt.Sprint(last.Persons), fmt.Sprint(last.Events)))
 	}
 	if a.inclusion != nil {
 		for _, m := range s.Inclusion {
-			a.inclusion.row(key, strconv.Itoa(m.Mode), strconv.FormatInt(m.Mask, 10), strconv.FormatInt(m.Persons, 10))
+			a.inclusion.number(id)
+			a.inclusion.number(int64(m.Mode))
+			a.inclusion.number(m.Mask)
+			a.inclusion.number(m.Persons)
+			err = cmp.Or(err, a.inclusion.end())
 		}
 	}
+	return err
 }
 
-func (a *answer) close() error {
+// mark returns where each table stands.
+func (a *answer) mark() (map[string]mark, error) {
+	marks := map[string]mark{}
 	for _, t := range a.tables {
-		if err := t.close(); err != nil {
-			return err
+		m, err := t.mark()
+		if err != nil {
+			return nil, err
 		}
+		marks[t.name] = m
 	}
-	return nil
+	return marks, nil
+}
+
+// rewind forgets what was written after the marks.
+func (a *answer) rewind(to map[string]mark) error {
+	var err error
+	for _, t := range a.tables {
+		err = cmp.Or(err, t.rewind(to[t.name]))
+	}
+	return err
+}
+
+// close writes out every table and closes it.
+func (a *answer) close() error {
+	var err error
+	for _, t := range a.tables {
+		err = cmp.Or(err, t.close())
+	}
+	return err
 }

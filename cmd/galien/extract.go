@@ -113,7 +113,7 @@ func writeDictionary(o *output, columns []duckdb.ExtractedColumn) error {
 		return err
 	}
 	for _, c := range columns {
-		t.row(c.Table, c.Column, c.Type, c.Content)
+		_ = t.row(c.Table, c.Column, c.Type, c.Content) // close returns the first error
 	}
 	return t.close()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,27 +14,39 @@ import (
 
 // output is a folder of answers in the making. Its files are written beside
 // the folder and moved there together once the answer may be handed over, so
-// that an answer that is refused at delivery, or interrupted, leaves nothing.
+// that an answer that is refused at delivery leaves nothing, and neither does
+// one that is interrupted, unless it is of several definitions (unfinished).
 type output struct {
 	dir     string
+	files   string // the folder that will be dir
 	scratch *scratch
 }
 
 // newOutput prepares the answer that will be in dir, which must be absent or
 // empty, and outside the hub.
 func newOutput(hubDir, dir string) (*output, error) {
-	if err := checkOutput(hubDir, dir); err != nil {
+	parent, err := outputParent(hubDir, dir)
+	if err != nil {
 		return nil, err
-	}
-	parent := filepath.Dir(filepath.Clean(dir))
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, galien.Errorf(galien.Invalid, "output folder: %w", err)
 	}
 	s, err := newScratch(parent, ".galien-partial-")
 	if err != nil {
 		return nil, galien.Errorf(galien.Invalid, "output folder: %w", err)
 	}
-	return &output{dir: dir, scratch: s}, nil
+	return &output{dir: dir, files: s.dir, scratch: s}, nil
+}
+
+// outputParent checks the folder of an answer and returns the one that will
+// hold it, made where it is absent.
+func outputParent(hubDir, dir string) (string, error) {
+	if err := checkOutput(hubDir, dir); err != nil {
+		return "", err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return "", galien.Errorf(galien.Invalid, "output folder: %w", err)
+	}
+	return parent, nil
 }
 
 // checkOutput fails when an answer cannot be put in dir: it must be absent or
@@ -72,7 +83,7 @@ func checkOutput(hubDir, dir string) error {
 }
 
 // path returns where a file of the answer is written.
-func (o *output) path(name string) string { return filepath.Join(o.scratch.dir, name) }
+func (o *output) path(name string) string { return filepath.Join(o.files, name) }
 
 // deliver puts the answer in its place.
 func (o *output) deliver() error {
@@ -83,7 +94,7 @@ func (o *output) deliver() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	if err := os.Rename(o.scratch.dir, o.dir); err != nil {
+	if err := os.Rename(o.files, o.dir); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
 	return nil
@@ -92,31 +103,9 @@ func (o *output) deliver() error {
 // discard removes whatever was not delivered.
 func (o *output) discard() { o.scratch.remove() }
 
-// table is a CSV file in the making.
-type table struct {
-	f *os.File
-	w *csv.Writer
-}
-
+// table starts a CSV file of the answer.
 func (o *output) table(name string, header ...string) (*table, error) {
-	f, err := os.OpenFile(o.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", name, err)
-	}
-	t := &table{f, csv.NewWriter(f)}
-	t.row(header...)
-	return t, nil
-}
-
-// row writes a line; an error is kept until close.
-func (t *table) row(fields ...string) { _ = t.w.Write(fields) }
-
-func (t *table) close() error {
-	t.w.Flush()
-	if err := errors.Join(t.w.Error(), t.f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(t.f.Name()), err)
-	}
-	return nil
+	return createTable(o.path(name), header...)
 }
 
 // json writes a value as an indented JSON file.

@@ -176,6 +176,11 @@ func (q *question) columnar(s *lake.Snapshot) (*columnar.Engine, error) {
 
 // allow asks the gate about one definition.
 func (q *question) allow(ctx context.Context, action permit.Action, d definition, more cohort.Columns, details map[string]string) (permit.Permitted, error) {
+	return q.gate.Allow(ctx, q.permitID, q.request(action, d, more, details))
+}
+
+// request is what the gate is asked about one definition.
+func (q *question) request(action permit.Action, d definition, more cohort.Columns, details map[string]string) permit.Request {
 	reads := d.def.Reads()
 	for table, columns := range more {
 		for _, c := range columns {
@@ -188,10 +193,10 @@ func (q *question) allow(ctx context.Context, action permit.Action, d definition
 	for k, v := range details {
 		all[k] = v
 	}
-	return q.gate.Allow(ctx, q.permitID, permit.Request{
+	return permit.Request{
 		Action: action, Snapshot: q.snapshot.ID, Subject: d.def.Hash(), Reads: reads,
 		SourceIDs: details["source_ids"] == "true", Details: all,
-	})
+	}
 }
 
 // provenance says where an answer comes from, so that it can be had again.
