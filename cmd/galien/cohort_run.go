@@ -14,6 +14,7 @@ import (
 
 	"galien"
 	"galien/cohort"
+	"galien/engine/columnar"
 	"galien/permit"
 )
 
@@ -37,11 +38,11 @@ Among several definitions one that is refused does not stop the others; alone,
 it is the command's error. A run of several that was interrupted, by whatever
 cause, goes on where it was when the same command is given again. A FILE that is
 a folder stands for its *.json files. The id of a cohort is the first number in
-its file's name, or --id for a single file. subject_id is the lake's person key, and dates are as exact as the
-permit's. Under a permit that lets no rows out, cohort.csv and inclusion.csv are
-not written; counts.csv has the numbers of persons and periods, where small ones
-and those that would give one away by subtraction within a definition are
-withheld.`,
+its file's name, or --id for a single file. subject_id is the lake's person key,
+and dates are as exact as the permit's. Under a permit that lets no rows out,
+cohort.csv and inclusion.csv are not written; counts.csv has the numbers of
+persons and periods, where small ones and those that would give one away by
+subtraction within a definition are withheld.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" && !explain {
@@ -97,6 +98,20 @@ func eachAlone(ctx context.Context, e cohortEngine, questions []cohortQuestion, 
 		}
 	}
 	return nil
+}
+
+// together is eachAlone with an engine that answers many questions at once.
+func together(ctx context.Context, e *columnar.Engine, questions []cohortQuestion, yield func(i int, r cohort.Row) error, done func(i int, s cohort.Summary, err error) error) error {
+	all := make([]columnar.Question, len(questions))
+	for i, q := range questions {
+		all[i] = columnar.Question{Permitted: q.permitted, Definition: q.def}
+	}
+	return e.Cohorts(ctx, all, yield, func(i int, s cohort.Summary, err error) error {
+		if err != nil && !refusable(err) {
+			return fmt.Errorf("%s: %w", questions[i].file, err)
+		}
+		return done(i, s, err)
+	})
 }
 
 // refusable reports whether an engine's error is about the definition, so that
@@ -212,9 +227,8 @@ func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition
 		bar.inLines(r.stderr)
 	}
 	first := r.finished
-	err = eachAlone(ctx, e, r.questions[first:], func(i int, row cohort.Row) error {
-		return r.answer.row(r.questions[first+i].id, row)
-	}, func(i int, s cohort.Summary, err error) error {
+	row := func(i int, row cohort.Row) error { return r.answer.row(r.questions[first+i].id, row) }
+	done := func(i int, s cohort.Summary, err error) error {
 		if err := r.finish(first+i, s, err); err != nil {
 			return err
 		}
@@ -222,7 +236,12 @@ func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition
 			bar.set(int64(r.finished), int64(len(r.questions)))
 		}
 		return nil
-	})
+	}
+	if many, ok := e.(*columnar.Engine); ok {
+		err = together(ctx, many, r.questions[first:], row, done)
+	} else {
+		err = eachAlone(ctx, e, r.questions[first:], row, done)
+	}
 	if err != nil {
 		if r.work != nil && r.finished > first {
 			err = errors.Join(err, r.save())
