@@ -129,21 +129,28 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// snapshot makes the data once for all benchmarks of a run.
+// snapshot makes the data once for all benchmarks of a run or, where
+// GALIEN_BENCH_KEEP names a folder, for all runs.
 func (d benchData) snapshot(b *testing.B) *lake.Snapshot {
 	b.Helper()
 	if os.Getenv("GALIEN_BENCH") != "circe" {
 		b.Skip("make bench-circe runs this")
 	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("galien-circe-%d-%d-%d-%d", os.Getpid(), d.replicas, d.of, d.more))
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("galien-circe-%d", os.Getpid()))
+	if kept := os.Getenv("GALIEN_BENCH_KEEP"); kept != "" {
+		dir = kept
+	} else if !slices.Contains(benchDirs, dir) {
+		benchDirs = append(benchDirs, dir)
+	}
+	dir = filepath.Join(dir, fmt.Sprintf("%d-%d-%d", d.replicas, d.of, d.more))
 	if _, err := os.Stat(dir); err != nil {
 		began := time.Now()
-		benchDirs = append(benchDirs, dir)
 		c := exec.Command(os.Args[0], "-test.run=^TestBenchData$", "-test.timeout=0")
-		c.Env = append(os.Environ(), "GALIEN_BENCH_DIR="+dir, fmt.Sprintf("GALIEN_BENCH_DATA=%d %d %d", d.replicas, d.of, d.more))
+		c.Env = append(os.Environ(), "GALIEN_BENCH_DIR="+dir+".new", fmt.Sprintf("GALIEN_BENCH_DATA=%d %d %d", d.replicas, d.of, d.more))
 		if out, err := c.CombinedOutput(); err != nil {
 			b.Fatalf("make the data: %v\n%s", err, out)
 		}
+		must(b, os.Rename(dir+".new", dir))
 		fmt.Printf("# %d persons made and committed in %s\n", d.persons(), time.Since(began).Round(time.Second))
 	}
 	l, err := lake.Open(dir)
