@@ -6,7 +6,8 @@
 // What parts have in common is worked out once: the events of a criterion, the
 // index events of an entry, the events for which an inclusion rule holds, each
 // under the canonical key of what it asks (cohort.KeyOf) and of what the permit
-// shows. Nothing is shared between permits that see different things.
+// shows. Columns are read once for all; what is worked out of them is shared
+// between no two permits.
 //
 // It runs only on a permit.Permitted made for this snapshot and definition, and
 // judges nothing: thresholds and releases are disclosure's.
@@ -247,7 +248,7 @@ func (e *Engine) prepare(ctx context.Context, q Question, actions ...permit.Acti
 	if _, ok := e.snapshot.Table("concept"); !ok && len(q.Definition.ConceptSets) > 0 {
 		return nil, galien.Errorf(galien.NotFound, "the lake has no vocabulary, which concept sets need: ingest the CONCEPT and CONCEPT_ANCESTOR tables")
 	}
-	s, err := e.scope(ctx, p.Scope())
+	s, err := e.scope(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,15 @@ import (
 type scope struct {
 	window      *galien.Period
 	deny, allow *conceptSet // nil for none
-	// sum tells scopes apart: equal sums see the same.
+	// sum tells scopes apart: what is worked out under one sum is used under no
+	// other. It begins with the permit, so that two permits share nothing even
+	// where they see the same.
 	sum []byte
 }
 
-func (e *Engine) scope(ctx context.Context, p permit.Scope) (*scope, error) {
-	s := &scope{window: p.Window}
+func (e *Engine) scope(ctx context.Context, permitted permit.Permitted) (*scope, error) {
+	p := permitted.Scope()
+	s := &scope{window: p.Window, sum: append([]byte(permitted.PermitID()), 0)}
 	for _, c := range []struct {
 		concepts []permit.Concept
 		into     **conceptSet
