@@ -50,3 +50,8 @@ func TestWithoutVocabulary(t *testing.T) {
 		return snap, newEngine(t, snap), nil
 	})
 }
+
+// What Circe cannot run is refused before the engine is asked.
+func TestCirceRejects(t *testing.T) {
+	enginetest.CirceRejects(t)
+}

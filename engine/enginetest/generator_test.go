@@ -17,11 +17,18 @@ import (
 // Every part of the model comes up in random definitions: what the model gains,
 // the generator must learn.
 func TestGeneratorCoversTheModel(t *testing.T) {
-	seen := map[string]bool{}
+	seen, stated := map[string]bool{}, map[string]bool{"Rule.Description": true}
 	for seed := range uint64(6000) {
-		eachChange(RandomDefinition(seed), func(part string) { seen[part] = true })
+		def := RandomDefinition(seed)
+		note(stated, reflect.ValueOf(*def))
+		eachChange(def, func(part string) { seen[part] = true })
 	}
 	var missing []string
+	for field, is := range stated {
+		if !is {
+			missing = append(missing, field+", but for its zero value")
+		}
+	}
 	for _, part := range Parts() {
 		if !seen[part] {
 			missing = append(missing, part)
@@ -33,6 +40,27 @@ func TestGeneratorCoversTheModel(t *testing.T) {
 	}
 	if len(seen) > 0 {
 		t.Errorf("Parts does not list:\n%s", strings.Join(slices.Sorted(maps.Keys(seen)), "\n"))
+	}
+}
+
+// note records the fields of a definition's nodes, and whether they say
+// something.
+func note(stated map[string]bool, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if _, ok := v.Interface().(*cohort.Domain); !ok && !v.IsNil() {
+			note(stated, v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			note(stated, v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name := v.Type().Name() + "." + v.Type().Field(i).Name
+			stated[name] = stated[name] || !v.Field(i).IsZero()
+			note(stated, v.Field(i))
+		}
 	}
 }
 
