@@ -1,6 +1,8 @@
 package duckdb_test
 
 import (
+	"os"
+	"slices"
 	"testing"
 
 	"galien/engine/enginetest"
@@ -10,6 +12,17 @@ import (
 // Random definitions over hostile data have the oracle's answers.
 func TestDifferential(t *testing.T) {
 	enginetest.Differential(t, 1, 500, open(t))
+}
+
+// Every part of the model changes some answer. Those of single domains, which
+// are columns in the SQL (sqlplan's TestEveryPartHasSQL), take minutes and are
+// left to `make differential`.
+func TestEffects(t *testing.T) {
+	parts := enginetest.Parts()
+	if os.Getenv("GALIEN_EFFECTS") != "all" {
+		parts = slices.DeleteFunc(parts, enginetest.OfDomain)
+	}
+	enginetest.Effects(t, open(t), parts)
 }
 
 // The manual's examples.
@@ -36,4 +49,9 @@ func TestWithoutVocabulary(t *testing.T) {
 		snap := newSnapshot(t, tables)
 		return snap, newEngine(t, snap), nil
 	})
+}
+
+// What Circe cannot run is refused before the engine is asked.
+func TestCirceRejects(t *testing.T) {
+	enginetest.CirceRejects(t)
 }

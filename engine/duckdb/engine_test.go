@@ -110,12 +110,12 @@ func newEngine(t testing.TB, snap *lake.Snapshot) *duckdb.Engine {
 
 // open is the engine as package enginetest drives it.
 func open(t testing.TB) enginetest.Open {
+	desk := enginetest.NewDesk(t, enginetest.Everything)
 	return func(tables enginetest.Tables) (enginetest.Run, error) {
 		snap := newSnapshot(t, tables)
 		e := newEngine(t, snap)
-		g, id := gate(t, steward)
 		return func(ctx context.Context, def *cohort.Definition) ([]cohort.Row, cohort.Summary, error) {
-			p, err := g.Allow(ctx, id, permit.Request{Action: permit.RunCohort, Snapshot: snap.ID, Subject: def.Hash(), Reads: def.Reads()})
+			p, err := desk.Allow(ctx, permit.RunCohort, snap.ID, def)
 			if err != nil {
 				return nil, cohort.Summary{}, err
 			}

@@ -260,9 +260,56 @@ func Circe(t *testing.T, set string, run Run) Verdict {
 			v.Tied++
 		}
 	}
-	t.Logf("%-10s definitions %d (every %dth from %d): agree %d (of which %d where Circe leaves ties open), differ %d, refused %d, %s",
-		set, v.Agree+v.Differ+v.Refused, step, offset, v.Agree, v.Tied, v.Differ, v.Refused, time.Since(began).Round(time.Millisecond))
+	t.Logf("every %dth definition from %d", step, offset)
+	v.report(t, set, began)
 	return v
+}
+
+// report logs how an engine did, and adds the line to the table that `make
+// circe` shows, in the file that GALIEN_CIRCE_TABLE names. The engine is the
+// package whose tests these are.
+func (v Verdict) report(t *testing.T, set string, began time.Time) {
+	t.Helper()
+	engine := strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")
+	line := fmt.Sprintf("%-10s %-10s %12d %7d %7d %7d %8d %8s", engine, set, v.Agree+v.Differ+v.Refused, v.Agree, v.Tied, v.Differ, v.Refused,
+		time.Since(began).Round(100*time.Millisecond))
+	t.Logf("engine, set, definitions, agree (tied among them), differ, refused, time: %s", line)
+	name := os.Getenv("GALIEN_CIRCE_TABLE")
+	if name == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = fmt.Fprintln(f, line)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Errorf("GALIEN_CIRCE_TABLE: %v", err)
+	}
+}
+
+// CirceRejects has the definitions read that Circe itself cannot run; each must
+// be refused, with a path, before an engine sees it.
+func CirceRejects(t *testing.T) {
+	t.Helper()
+	var v Verdict
+	began := time.Now()
+	eachLine(t, filepath.Join(refdata.Dir(t, "circe-oracle"), "expressions", "rejects.ndjson.gz"), func(line []byte) {
+		var d struct {
+			ID         int
+			Expression json.RawMessage
+		}
+		if err := json.Unmarshal(line, &d); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := circe.Read(bytes.NewReader(d.Expression)); galien.KindOf(err) == galien.Invalid && err != nil {
+			v.Refused++
+			return
+		}
+		v.Differ++
+		t.Errorf("rejects %d: read, though Circe cannot run it", d.ID)
+	})
+	v.report(t, "rejects", began)
 }
 
 // judge describes how an answer differs from Circe's.

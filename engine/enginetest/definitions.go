@@ -98,8 +98,11 @@ func (g definitions) exit() cohort.Exit {
 
 // criterion returns a criterion whose nested groups are at most depth deep.
 func (g definitions) criterion(depth int) cohort.Criterion {
-	c := cohort.Criterion{Domain: pick(g.dice, cohort.Domains()...)}
-	d := c.Domain
+	return g.criterionOn(pick(g.dice, cohort.Domains()...), depth)
+}
+
+func (g definitions) criterionOn(d *cohort.Domain, depth int) cohort.Criterion {
+	c := cohort.Criterion{Domain: d}
 	if d.Concept != "" && g.chance(65) {
 		c.Codeset = g.set()
 	}
@@ -165,17 +168,21 @@ func (g definitions) correlated(depth int) cohort.Correlated {
 		c.EndWindow = &w
 	}
 	if g.chance(25) {
-		columns := []cohort.CountColumn{cohort.CountStartDate, cohort.CountEndDate, cohort.CountVisit}
-		for column := range c.Criterion.Domain.CountColumns {
-			columns = append(columns, column)
-		}
-		slices.Sort(columns)
-		column := pick(g.dice, columns...)
+		column := pick(g.dice, countColumns(c.Criterion.Domain)...)
+		g.need(&c.Criterion, column)
 		if _, err := c.Criterion.CountOperandOf(column); err == nil {
 			c.Distinct = &column
 		}
 	}
 	return c
+}
+
+// need adds the test without which a column cannot be counted.
+func (g definitions) need(c *cohort.Criterion, column cohort.CountColumn) {
+	if o := c.Domain.CountColumns[column]; o.Needs != "" {
+		a, _ := c.Domain.Attribute(o.Needs)
+		c.Filters = append(c.Filters, g.filter(a))
+	}
 }
 
 func (g definitions) window(end bool) cohort.Window {

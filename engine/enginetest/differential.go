@@ -17,21 +17,27 @@ const casesPerTables = 50
 // Differential asks n random definitions, over hostile data, of an engine and of
 // the oracle, and fails where the answers differ: rows, attrition or inclusion
 // results. The counter-example is made as small as it will go. GALIEN_SEED
-// replaces the seed, GALIEN_CASES the number of cases.
+// replaces the seed, GALIEN_CASES the number of cases; GALIEN_SHARD, such as
+// 2/8, takes the second of eight parts of them, so that they can be shared out.
 func Differential(t *testing.T, seed uint64, n int, open Open) {
 	t.Helper()
 	seed = number(t, "GALIEN_SEED", seed)
 	n = int(number(t, "GALIEN_CASES", uint64(n)))
+	part, parts := shard(t)
 	judge := Oracle(t)
 	began := time.Now()
-	var nonEmpty, failures int
+	var asked, nonEmpty, failures int
 	for first := 0; first < n; first += casesPerTables {
+		if first/casesPerTables%parts != part-1 {
+			continue
+		}
 		block := seed + uint64(first/casesPerTables)
 		tables := Hostile(block)
 		want, got := opened(t, judge, tables), opened(t, open, tables)
 		for i := first; i < min(n, first+casesPerTables); i++ {
 			def := RandomDefinition(block*1000 + uint64(i-first))
 			difference, rows := disagreement(t, want, got, def)
+			asked++
 			if rows > 0 {
 				nonEmpty++
 			}
@@ -56,7 +62,24 @@ func Differential(t *testing.T, seed uint64, n int, open Open) {
 			}
 		}
 	}
-	t.Logf("seed %d: %d definitions agree with the oracle, %d of them with a non-empty cohort, %s", seed, n-failures, nonEmpty, time.Since(began).Round(time.Millisecond))
+	t.Logf("seed %d, shard %d/%d of %d cases: %d definitions asked, %d agree with the oracle, %d differ, %d with a non-empty cohort, %s",
+		seed, part, parts, n, asked, asked-failures, failures, nonEmpty, time.Since(began).Round(time.Millisecond))
+}
+
+// shard returns which part of the cases to take, from 1, and of how many.
+func shard(t *testing.T) (part, parts int) {
+	t.Helper()
+	text := os.Getenv("GALIEN_SHARD")
+	if text == "" {
+		return 1, 1
+	}
+	before, after, _ := strings.Cut(text, "/")
+	part, err := strconv.Atoi(before)
+	parts, err2 := strconv.Atoi(after)
+	if err != nil || err2 != nil || part < 1 || part > parts {
+		t.Fatal("GALIEN_SHARD: expected a part and a number of parts, such as 2/8")
+	}
+	return part, parts
 }
 
 func number(t *testing.T, variable string, otherwise uint64) uint64 {

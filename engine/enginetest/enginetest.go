@@ -8,6 +8,7 @@
 //	enginetest.Cases(t, run)                       // the manual, case by case
 //	enginetest.Circe(t, enginetest.Library, run)   // OHDSI Circe's answers
 //	enginetest.Differential(t, seed, 500, open)    // against the oracle
+//	enginetest.Effects(t, open, enginetest.Parts()) // nothing of the model is ignored
 //
 // Tables are given as table -> rows -> column -> value; a value is nil, int64,
 // float64, string or galien.Date. An absent column is null.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"galien"
 	"galien/cdm"
@@ -18,7 +19,8 @@ import (
 // and inclusion results where a case states them.
 func CirceFixtures(t *testing.T, open Open) {
 	t.Helper()
-	ran := 0
+	var v Verdict
+	began := time.Now()
 	eachLine(t, filepath.Join(refdata.Dir(t, "circe-oracle"), "expressions", "fixtures.ndjson.gz"), func(line []byte) {
 		var f struct {
 			Name       string
@@ -42,11 +44,13 @@ func CirceFixtures(t *testing.T, open Open) {
 		}
 		def, err := circe.Read(bytes.NewReader(f.Expression))
 		if err != nil {
+			v.Refused++
 			t.Errorf("%s: %v", f.Name, err)
 			return
 		}
 		rows, summary, err := opened(t, open, fromJSON(t, f.Tables))(t.Context(), def)
 		if err != nil {
+			v.Refused++
 			t.Errorf("%s: %v", f.Name, err)
 			return
 		}
@@ -63,13 +67,16 @@ func CirceFixtures(t *testing.T, open Open) {
 			sortMasks(a.Inclusion)
 		}
 		if d := a.judge(rows, summary); d != "" {
+			v.Differ++
 			t.Errorf("%s: %s", f.Name, d)
+			return
 		}
-		ran++
+		v.Agree++
 	})
-	if ran != 38 {
-		t.Errorf("%d cases ran, not 38", ran)
+	if n := v.Agree + v.Differ + v.Refused; n != 38 {
+		t.Errorf("%d cases ran, not 38", n)
 	}
+	v.report(t, "fixtures", began)
 }
 
 // fromJSON types the values of tables by the CDM, leaving out what it does not

@@ -1,115 +1,173 @@
 package enginetest
 
 import (
-	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"galien/cohort"
 )
 
-// Every field of the model, every attribute of every domain, every value of
-// every enumeration and every kind of filter and exit comes up in random
-// definitions: what the model gains, the generator must learn.
+// Every part of the model comes up in random definitions: what the model gains,
+// the generator must learn.
 func TestGeneratorCoversTheModel(t *testing.T) {
-	seen := map[string]bool{}
+	seen, stated := map[string]bool{}, map[string]bool{"Rule.Description": true}
 	for seed := range uint64(6000) {
-		note(seen, reflect.ValueOf(*RandomDefinition(seed)))
+		def := RandomDefinition(seed)
+		note(stated, reflect.ValueOf(*def))
+		eachChange(def, func(part string) { seen[part] = true })
 	}
 	var missing []string
-	need := func(what string) {
-		if !seen[what] {
-			missing = append(missing, what)
+	for field, is := range stated {
+		if !is {
+			missing = append(missing, field+", but for its zero value")
 		}
 	}
-	for _, model := range []any{cohort.Definition{}, cohort.Rule{}, cohort.ConceptSet{}, cohort.ConceptItem{}, cohort.Criterion{}, cohort.DateAdjustment{},
-		cohort.Group{}, cohort.Correlated{}, cohort.Window{}, cohort.Bound{}, cohort.Demographic{}, cohort.DateOffset{}, cohort.DrugEra{},
-		cohort.DateFilter{}, cohort.NumberFilter{}, cohort.ConceptFilter{}, cohort.CodesetFilter{}, cohort.TextFilter{}, cohort.Operand{}} {
-		m := reflect.TypeOf(model)
-		for i := range m.NumField() {
-			if name := m.Name() + "." + m.Field(i).Name; name != "Rule.Description" {
-				need(name)
-			}
+	for _, part := range Parts() {
+		if !seen[part] {
+			missing = append(missing, part)
 		}
-	}
-	need("AbnormalFilter")
-	for _, l := range []cohort.Limit{cohort.All, cohort.First, cohort.Last} {
-		need(fmt.Sprintf("Limit=%d", l))
-	}
-	for v := cohort.AllOf; v <= cohort.AtMost; v++ {
-		need(fmt.Sprintf("GroupType=%d", v))
-	}
-	for v := cohort.Exactly; v <= cohort.NoLessThan; v++ {
-		need(fmt.Sprintf("Occurrence=%d", v))
-	}
-	for v := cohort.Less; v <= cohort.NotBetween; v++ {
-		need(fmt.Sprintf("Comparison=%d", v))
-	}
-	for v := cohort.OwnColumn; v <= cohort.PlaceOfCare; v++ {
-		need(fmt.Sprintf("OperandKind=%d", v))
-	}
-	for _, d := range cohort.Domains() {
-		need("Domain=" + d.Name)
-		for _, a := range d.Attributes {
-			if a.Kind != cohort.Ignored && a.Kind != cohort.AbnormalFlag {
-				need(fmt.Sprintf("%s tests %v", d.Name, a.Operand))
-			}
-		}
-		for column, o := range d.CountColumns {
-			if o.Needs == "" {
-				need(fmt.Sprintf("%s counts %s", d.Name, column))
-			}
-		}
-	}
-	for _, a := range cohort.DemographicAttributes {
-		need(fmt.Sprintf("a demographic tests %v", a.Operand))
+		delete(seen, part)
 	}
 	if len(missing) > 0 {
 		t.Errorf("random definitions never have:\n%s", strings.Join(missing, "\n"))
 	}
+	if len(seen) > 0 {
+		t.Errorf("Parts does not list:\n%s", strings.Join(slices.Sorted(maps.Keys(seen)), "\n"))
+	}
 }
 
-// note records what a definition holds.
-func note(seen map[string]bool, v reflect.Value) {
+// note records the fields of a definition's nodes, and whether they say
+// something.
+func note(stated map[string]bool, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if d, ok := v.Interface().(*cohort.Domain); ok {
-			seen["Domain="+d.Name] = true
-			return
-		}
-		if !v.IsNil() {
-			note(seen, v.Elem())
+		if _, ok := v.Interface().(*cohort.Domain); !ok && !v.IsNil() {
+			note(stated, v.Elem())
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			note(seen, v.Index(i))
+			note(stated, v.Index(i))
 		}
 	case reflect.Struct:
-		seen[v.Type().Name()] = true
 		for i := range v.NumField() {
-			if !v.Field(i).IsZero() {
-				seen[v.Type().Name()+"."+v.Type().Field(i).Name] = true
-			}
-			note(seen, v.Field(i))
+			name := v.Type().Name() + "." + v.Type().Field(i).Name
+			stated[name] = stated[name] || !v.Field(i).IsZero()
+			note(stated, v.Field(i))
 		}
-		switch x := v.Interface().(type) {
-		case cohort.Criterion:
-			for _, f := range x.Filters {
-				seen[fmt.Sprintf("%s tests %v", x.Domain.Name, cohort.OperandOf(f))] = true
-			}
-		case cohort.Correlated:
-			if x.Distinct != nil {
-				seen[fmt.Sprintf("%s counts %s", x.Criterion.Domain.Name, *x.Distinct)] = true
-			}
-		case cohort.Demographic:
-			for _, f := range x.Filters {
-				seen[fmt.Sprintf("a demographic tests %v", cohort.OperandOf(f))] = true
-			}
-		}
-	case reflect.Uint8:
-		seen[fmt.Sprintf("%s=%d", v.Type().Name(), v.Uint())] = true
 	}
+}
+
+// A change is undone, also inside an interface.
+func TestChangesAreUndone(t *testing.T) {
+	for seed := range uint64(200) {
+		def := RandomDefinition(seed)
+		was, changed := Describe(def), 0
+		eachChange(def, func(string) {
+			if Describe(def) != was {
+				changed++
+			}
+		})
+		if Describe(def) != was {
+			t.Fatalf("seed %d: the definition stays changed", seed)
+		}
+		if changed < 10 {
+			t.Fatalf("seed %d: only %d changes", seed, changed)
+		}
+	}
+}
+
+// The lists of values that reflection cannot give are those of the model's
+// source: constants of each enumeration, and types that implement an interface.
+func TestEnumerationsAreTheModels(t *testing.T) {
+	constants, implementing := modelSource(t)
+	named := map[string][]string{}
+	for e, names := range enumerations {
+		named[e.Name()] = names
+	}
+	named["OperandKind"] = operandNames
+	// Kinds of attribute have a filter each, but for Ignored, which is the last.
+	kinds0 := constants["AttributeKind"]
+	if len(kinds0) != len(kindOfFilter)+1 || kinds0[len(kinds0)-1] != "Ignored" {
+		t.Errorf("the kinds of attribute are %v; kindOfFilter has %d", kinds0, len(kindOfFilter))
+	}
+	delete(constants, "AttributeKind")
+	delete(constants, "Ending") // a property of a domain, not of a definition
+	for name, values := range constants {
+		if !slices.Equal(named[name], values) {
+			t.Errorf("%s has the values %v, this package knows %v", name, values, named[name])
+		}
+	}
+	for name := range named {
+		if constants[name] == nil {
+			t.Errorf("package cohort has no enumeration %s", name)
+		}
+	}
+	for face, values := range kinds {
+		var known []string
+		for _, v := range values {
+			known = append(known, reflect.TypeOf(v).Name())
+		}
+		method := strings.ToLower(face.Name())
+		slices.Sort(known)
+		if !slices.Equal(known, implementing[method]) {
+			t.Errorf("%s is implemented by %v, this package knows %v", face.Name(), implementing[method], known)
+		}
+	}
+}
+
+// modelSource reads package cohort: the names of the constants of each type
+// that counts with iota, and the types that have each method without results.
+func modelSource(t *testing.T) (constants, implementing map[string][]string) {
+	t.Helper()
+	constants, implementing = map[string][]string{}, map[string][]string{}
+	files, err := filepath.Glob("../../cohort/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no source of package cohort: %v", err)
+	}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv != nil && d.Type.Params.NumFields() == 0 && d.Type.Results.NumFields() == 0 {
+					if of, ok := d.Recv.List[0].Type.(*ast.Ident); ok {
+						implementing[d.Name.Name] = append(implementing[d.Name.Name], of.Name)
+					}
+				}
+			case *ast.GenDecl:
+				counted := ""
+				for _, spec := range d.Specs {
+					v, ok := spec.(*ast.ValueSpec)
+					if !ok || d.Tok != token.CONST {
+						continue
+					}
+					if of, ok := v.Type.(*ast.Ident); ok && len(v.Values) == 1 {
+						counted = ""
+						if value, ok := v.Values[0].(*ast.Ident); ok && value.Name == "iota" {
+							counted = of.Name
+						}
+					}
+					if counted != "" {
+						constants[counted] = append(constants[counted], v.Names[0].Name)
+					}
+				}
+			}
+		}
+	}
+	for _, types := range implementing {
+		slices.Sort(types)
+	}
+	return constants, implementing
 }
 
 // A difference is found, and made small.

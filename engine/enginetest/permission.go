@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"crypto/rand"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ type Desk struct {
 // NewDesk returns a gate under a permit of these terms.
 func NewDesk(t testing.TB, terms string) *Desk {
 	t.Helper()
-	dir := t.TempDir()
+	dir := deskDir(t)
 	store, err := permit.CreateStore(filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +52,17 @@ func NewDesk(t testing.TB, terms string) *Desk {
 		t.Fatal(err)
 	}
 	return &Desk{gate, id}
+}
+
+// deskDir is a folder in memory where the system has one, since every question
+// is synced to the disk before it is asked.
+func deskDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "galien-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // Allow permits one action on a definition and a snapshot.

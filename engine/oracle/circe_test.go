@@ -25,3 +25,8 @@ func TestCirceFixtures(t *testing.T) {
 func TestCases(t *testing.T) {
 	enginetest.Cases(t, enginetest.Oracle(t))
 }
+
+// What Circe cannot run is refused before the engine is asked.
+func TestCirceRejects(t *testing.T) {
+	enginetest.CirceRejects(t)
+}

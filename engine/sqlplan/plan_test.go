@@ -6,6 +6,7 @@ import (
 
 	"galien"
 	"galien/cohort"
+	"galien/engine/enginetest"
 	"galien/engine/sqlplan"
 )
 
@@ -20,51 +21,12 @@ func one(c cohort.Criterion) *cohort.Definition {
 	return &cohort.Definition{Entry: []cohort.Criterion{c}}
 }
 
-// Every attribute of every domain, and every column that a distinct count may
-// use, has its SQL: a new one cannot be forgotten here.
-func TestEveryAttributeAndCountHasSQL(t *testing.T) {
-	set := 0
-	sets := sqlplan.Sets{0: {1, 2}}
-	for _, d := range cohort.Domains() {
-		var filters []cohort.Filter
-		for _, a := range d.Attributes {
-			switch a.Kind {
-			case cohort.DateRange:
-				filters = append(filters, cohort.DateFilter{Operand: a.Operand, Op: cohort.NotBetween})
-			case cohort.IntegerRange, cohort.DecimalRange:
-				filters = append(filters, cohort.NumberFilter{Operand: a.Operand, Op: cohort.Between, Value: 15001, Extent: -2})
-			case cohort.ConceptList:
-				filters = append(filters, cohort.ConceptFilter{Operand: a.Operand, Concepts: []galien.ConceptID{3}, Exclude: true})
-			case cohort.CodesetSelection, cohort.CodesetNumber:
-				filters = append(filters, cohort.CodesetFilter{Operand: a.Operand, Codeset: &set}, cohort.CodesetFilter{Operand: a.Operand, Exclude: true})
-			case cohort.Text:
-				filters = append(filters, cohort.TextFilter{Operand: a.Operand, Pattern: "a%"})
-			case cohort.AbnormalFlag:
-				filters = append(filters, cohort.AbnormalFilter{})
-			case cohort.Ignored:
-			default:
-				t.Fatalf("%s.%s: this test knows no kind %d", d.Name, a.Name, a.Kind)
-			}
-		}
-		for _, f := range filters {
-			sql := text(sqlplan.Compile(one(cohort.Criterion{Domain: d, Filters: []cohort.Filter{f}}), sets, table))
-			if o := cohort.OperandOf(f); o.Of == cohort.OwnColumn && o.Column != "" && !strings.Contains(sql, o.Column) {
-				t.Errorf("%s: no test of %s in\n%s", d.Name, o.Column, sql)
-			}
-		}
-		for column := range d.CountColumns {
-			c := cohort.Criterion{Domain: d, Filters: filters}
-			if _, err := c.CountOperandOf(column); err != nil {
-				t.Errorf("%s: %s: %v", d.Name, column, err)
-				continue
-			}
-			def := one(c)
-			def.Rules = []cohort.Rule{{Group: cohort.Group{Correlated: []cohort.Correlated{{Criterion: c, Distinct: &column, Count: 2, Occurrence: cohort.NoLessThan}}}}}
-			if sql := text(sqlplan.Compile(def, sets, table)); !strings.Contains(sql, "count(DISTINCT A.counted) >= 2") {
-				t.Errorf("%s: %s is not counted", d.Name, column)
-			}
-		}
-	}
+// Every part of the model has its SQL: a change of it changes the statements.
+func TestEveryPartHasSQL(t *testing.T) {
+	sets := sqlplan.Sets{0: {1, 2}, 1: {3}, 2: {4, 5}}
+	enginetest.EffectsOnText(t, func(def *cohort.Definition) string {
+		return text(sqlplan.Compile(def, sets, table)) + sqlplan.ResolveSets(def.ConceptSets, table)
+	}, enginetest.Parts())
 }
 
 // A text of a definition is a literal and nothing else.
