@@ -111,6 +111,16 @@ func TestCirce(t *testing.T) {
 	}
 }
 
+// What Circe cannot run is refused before the engine is asked.
+func TestCirceRejects(t *testing.T) {
+	enginetest.CirceRejects(t)
+}
+
+// Every part of the model changes some answer.
+func TestEffects(t *testing.T) {
+	enginetest.Effects(t, open(t), enginetest.Parts())
+}
+
 // Permits hide the same from this engine and the oracle, and tables are the
 // same.
 func TestScopes(t *testing.T) {
