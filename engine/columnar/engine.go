@@ -120,12 +120,12 @@ func (e *Engine) Cohorts(ctx context.Context, questions []Question, yield func(i
 	defer cancel()
 
 	// Tasks are begun in order and handed over in order; not many more of them
-	// are ahead of the one that is handed over than there are workers.
+	// are ahead of the one that is handed over than there are workers. At the
+	// end of the context, some of those ahead are never begun.
 	ahead := make(chan *task, 4*e.threads)
 	todo := make(chan *task)
 	workers.Go(func() {
 		defer close(todo)
-		defer close(ahead)
 		for i := range questions {
 			q := &asked{Question: &questions[i]}
 			for _, s := range stripes {
