@@ -38,10 +38,13 @@ func (w *worker) counters() []uint32 {
 	return w.counts
 }
 
+// picking returns a picking of no rows yet: what a criterion that failed left
+// behind is forgotten.
 func (w *worker) picking() *picking {
 	if w.picks.best == nil {
 		w.picks.best = make([]int32, stripePersons)
 	}
+	w.picks.forget()
 	return &w.picks
 }
 
