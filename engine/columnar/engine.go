@@ -58,6 +58,9 @@ type Engine struct {
 // New opens an engine over a snapshot. It fails with Corrupt when a file of the
 // snapshot is missing or has another size than was written.
 func New(s *lake.Snapshot, c Config) (*Engine, error) {
+	if c.Memory < 0 || c.Threads < 0 {
+		return nil, galien.Errorf(galien.Invalid, "open engine: %d bytes and %d cores cannot be; leave them at 0 for the defaults", c.Memory, c.Threads)
+	}
 	if err := s.Present(); err != nil {
 		return nil, err
 	}
