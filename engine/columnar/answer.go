@@ -248,7 +248,7 @@ func (a *asker) entry() (*index, tally, error) {
 			for ; k < v.len() && int(v.person[k]) == person; k++ {
 				for op := from; op < to; op++ {
 					d := v.start[k]
-					if d < ops.start[op] || d > ops.end[op] || int(d-ops.start[op]) < def.PriorDays || int(ops.end[op]-d) < def.PostDays {
+					if d < ops.start[op] || d > ops.end[op] || d.DaysSince(ops.start[op]) < def.PriorDays || ops.end[op].DaysSince(d) < def.PostDays {
 						continue
 					}
 					list = append(list, entryEvent{uint32(k), int32(i), op})

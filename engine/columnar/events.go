@@ -458,7 +458,7 @@ func (c *criterion) count(cur *cursor, start, end galien.Date) int64 {
 		if end == lake.NoDate {
 			return lake.NoInt64
 		}
-		return int64(end - start)
+		return int64(end.DaysSince(start))
 	case o.Column == countedStart:
 		return int64(start)
 	case o.Column == countedEnd:
