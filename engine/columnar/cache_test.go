@@ -7,37 +7,37 @@ import (
 	"time"
 )
 
-// askingTwice gets a key's value from two goroutines, the second of which
-// waits for the first, whose making fails; it returns the errors of both.
-func askingTwice(t *testing.T, failure error) (first, second error, value int) {
+// afterFailure returns what a cache gives a goroutine that waits while another
+// makes the value and fails.
+func afterFailure(t *testing.T, failure error) (int, error) {
 	t.Helper()
 	c := newCache(1 << 20)
 	making, fail, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		_, first = cacheGet(c, "key", func() (int, int64, error) {
+		_, err := cacheGet(c, "key", func() (int, int64, error) {
 			close(making)
 			<-fail
 			return 0, 0, failure
 		})
+		if err != failure {
+			t.Errorf("the maker's error is %v", err)
+		}
 	}()
 	<-making
 	time.AfterFunc(20*time.Millisecond, func() { close(fail) })
-	value, second = cacheGet(c, "key", func() (int, int64, error) { return 7, 8, nil })
+	value, err := cacheGet(c, "key", func() (int, int64, error) { return 7, 8, nil })
 	<-done
-	if !errors.Is(first, failure) {
-		t.Errorf("the maker's error is %v", first)
-	}
-	return first, second, value
+	return value, err
 }
 
 // A question that someone gives up fails no one else's.
 func TestCacheOfOneWhoGaveUp(t *testing.T) {
-	if _, err, v := askingTwice(t, context.Canceled); err != nil || v != 7 {
+	if v, err := afterFailure(t, context.Canceled); err != nil || v != 7 {
 		t.Errorf("who waited has %d, %v", v, err)
 	}
 	broken := errors.New("broken")
-	if _, err, _ := askingTwice(t, broken); err != broken {
+	if _, err := afterFailure(t, broken); err != broken {
 		t.Errorf("who waited for what cannot be made has %v", err)
 	}
 }
