@@ -226,7 +226,7 @@ func (a *asker) entry() (*index, tally, error) {
 			return nil, tally{}, err
 		}
 	}
-	o := entryOrder{e: a.e, lists: lists, ops: ops, descending: def.EntryLimit == cohort.Last}
+	o := entryOrder{e: a.e, lists: lists, ops: ops, descending: def.EntryLimit == cohort.Last, ends: a.plan.index.end}
 	list := a.w.entries[:0]
 	places := make([]int, len(lists))
 	var t tally
@@ -314,6 +314,7 @@ type entryOrder struct {
 	lists      []*events
 	ops        *observed
 	descending bool
+	ends       bool // ends are looked at, and so part of the order
 	err        error
 }
 
@@ -343,7 +344,7 @@ func (o *entryOrder) compare(a, b entryEvent) int {
 	if c := cmp.Or(cmp.Compare(i, j), cmp.Compare(v.start[a.event], w.start[b.event])); c != 0 {
 		return c
 	}
-	if v.end != nil && w.end != nil && v.end[a.event] != w.end[b.event] {
+	if o.ends && v.end[a.event] != w.end[b.event] {
 		switch {
 		case v.end[a.event] == lake.NoDate:
 			return 1

@@ -281,8 +281,11 @@ func (e *Engine) stripes() ([]stripe, error) {
 		for n := b * lake.BucketPersons / stripePersons; n < (b+1)*lake.BucketPersons/stripePersons; n++ {
 			s := stripe{n}
 			for _, g := range segments {
-				low, high, stated := g.file.Bounds(g.group, "person_id")
-				if !stated || low <= int64(s.last()) && high >= int64(s.first()) {
+				all, err := e.bounds(g, "person_id")
+				if err != nil {
+					return nil, err
+				}
+				if b := all[g.group]; b.low <= int64(s.last()) && b.high >= int64(s.first()) {
 					list = append(list, s)
 					break
 				}
