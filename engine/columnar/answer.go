@@ -38,10 +38,13 @@ func (w *worker) counters() []uint32 {
 	return w.counts
 }
 
+// picking returns a picking of no rows yet: what a criterion that failed left
+// behind is forgotten.
 func (w *worker) picking() *picking {
 	if w.picks.best == nil {
 		w.picks.best = make([]int32, stripePersons)
 	}
+	w.picks.forget()
 	return &w.picks
 }
 
@@ -223,7 +226,7 @@ func (a *asker) entry() (*index, tally, error) {
 			return nil, tally{}, err
 		}
 	}
-	o := entryOrder{e: a.e, lists: lists, ops: ops, descending: def.EntryLimit == cohort.Last}
+	o := entryOrder{e: a.e, lists: lists, ops: ops, descending: def.EntryLimit == cohort.Last, ends: a.plan.index.end}
 	list := a.w.entries[:0]
 	places := make([]int, len(lists))
 	var t tally
@@ -245,7 +248,7 @@ func (a *asker) entry() (*index, tally, error) {
 			for ; k < v.len() && int(v.person[k]) == person; k++ {
 				for op := from; op < to; op++ {
 					d := v.start[k]
-					if d < ops.start[op] || d > ops.end[op] || int(d-ops.start[op]) < def.PriorDays || int(ops.end[op]-d) < def.PostDays {
+					if d < ops.start[op] || d > ops.end[op] || d.DaysSince(ops.start[op]) < def.PriorDays || ops.end[op].DaysSince(d) < def.PostDays {
 						continue
 					}
 					list = append(list, entryEvent{uint32(k), int32(i), op})
@@ -311,6 +314,7 @@ type entryOrder struct {
 	lists      []*events
 	ops        *observed
 	descending bool
+	ends       bool // ends are looked at, and so part of the order
 	err        error
 }
 
@@ -340,7 +344,7 @@ func (o *entryOrder) compare(a, b entryEvent) int {
 	if c := cmp.Or(cmp.Compare(i, j), cmp.Compare(v.start[a.event], w.start[b.event])); c != 0 {
 		return c
 	}
-	if v.end != nil && w.end != nil && v.end[a.event] != w.end[b.event] {
+	if o.ends && v.end[a.event] != w.end[b.event] {
 		switch {
 		case v.end[a.event] == lake.NoDate:
 			return 1

@@ -2,6 +2,8 @@ package columnar
 
 import (
 	"container/list"
+	"context"
+	"errors"
 	"sync"
 )
 
@@ -15,8 +17,6 @@ type cache struct {
 	used    int64
 	entries map[any]*list.Element // of *cached
 	recent  *list.List            // the latest used first
-	hits    int64
-	misses  int64
 }
 
 // cached is an entry; ready is closed once value, size and err are set.
@@ -36,26 +36,24 @@ func newCache(limit int64) *cache {
 const overhead = 256
 
 // cacheGet returns the value of a key, which make makes, with its size in
-// bytes, when the cache lacks it. A failure is not kept.
+// bytes, when the cache lacks it. A failure is not kept; one that is only the
+// end of the maker's own context is not shared either: whoever waited makes the
+// value anew.
 func cacheGet[T any](c *cache, key any, make func() (T, int64, error)) (T, error) {
-	c.mu.Lock()
-	if e, ok := c.entries[key]; ok {
-		c.recent.MoveToFront(e)
-		c.hits++
-		c.mu.Unlock()
-		it := e.Value.(*cached)
-		<-it.ready
-		if it.err != nil {
-			var none T
-			return none, it.err
+	e, mine := c.claim(key)
+	for !mine {
+		other := e.Value.(*cached)
+		<-other.ready
+		if other.err == nil {
+			return other.value.(T), nil
 		}
-		return it.value.(T), nil
+		if !errors.Is(other.err, context.Canceled) && !errors.Is(other.err, context.DeadlineExceeded) {
+			var none T
+			return none, other.err
+		}
+		e, mine = c.claim(key)
 	}
-	it := &cached{key: key, ready: newReady()}
-	e := c.recent.PushFront(it)
-	c.entries[key] = e
-	c.misses++
-	c.mu.Unlock()
+	it := e.Value.(*cached)
 
 	// A panic of make must not leave others waiting for ever.
 	done := false
@@ -78,7 +76,18 @@ func cacheGet[T any](c *cache, key any, make func() (T, int64, error)) (T, error
 	return value, err
 }
 
-func newReady() chan struct{} { return make(chan struct{}) }
+// claim returns the entry of a key, and whether the caller is to make its value.
+func (c *cache) claim(key any) (e *list.Element, mine bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.entries[key]; ok {
+		c.recent.MoveToFront(e)
+		return e, false
+	}
+	e = c.recent.PushFront(&cached{key: key, ready: make(chan struct{})})
+	c.entries[key] = e
+	return e, true
+}
 
 // drop forgets an entry that could not be made.
 func (c *cache) drop(key any, e *list.Element) {

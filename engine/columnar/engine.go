@@ -59,6 +59,9 @@ type Engine struct {
 // New opens an engine over a snapshot. It fails with Corrupt when a file of the
 // snapshot is missing or has another size than was written.
 func New(s *lake.Snapshot, c Config) (*Engine, error) {
+	if c.Memory < 0 || c.Threads < 0 {
+		return nil, galien.Errorf(galien.Invalid, "open engine: %d bytes and %d cores cannot be; leave them at 0 for the defaults", c.Memory, c.Threads)
+	}
 	if err := s.Present(); err != nil {
 		return nil, err
 	}
@@ -121,12 +124,12 @@ func (e *Engine) Cohorts(ctx context.Context, questions []Question, yield func(i
 	defer cancel()
 
 	// Tasks are begun in order and handed over in order; not many more of them
-	// are ahead of the one that is handed over than there are workers.
+	// are ahead of the one that is handed over than there are workers. At the
+	// end of the context, some of those ahead are never begun.
 	ahead := make(chan *task, 4*e.threads)
 	todo := make(chan *task)
 	workers.Go(func() {
 		defer close(todo)
-		defer close(ahead)
 		for i := range questions {
 			q := &asked{Question: &questions[i]}
 			for _, s := range stripes {
@@ -279,8 +282,11 @@ func (e *Engine) stripes() ([]stripe, error) {
 		for n := b * lake.BucketPersons / stripePersons; n < (b+1)*lake.BucketPersons/stripePersons; n++ {
 			s := stripe{n}
 			for _, g := range segments {
-				low, high, stated := g.file.Bounds(g.group, "person_id")
-				if !stated || low <= int64(s.last()) && high >= int64(s.first()) {
+				all, err := e.bounds(g, "person_id")
+				if err != nil {
+					return nil, err
+				}
+				if b := all[g.group]; b.low <= int64(s.last()) && b.high >= int64(s.first()) {
 					list = append(list, s)
 					break
 				}

@@ -287,20 +287,23 @@ func (p *picking) offer(e *Engine, g *gathering, person uint16, start galien.Dat
 	return nil
 }
 
-// take returns the rows picked, segment by segment, and forgets them.
+// take returns the rows picked, segment by segment.
 func (p *picking) take() []place {
 	list := make([]place, len(p.picks))
 	for i, k := range p.picks {
 		list[i] = k.at
 	}
-	for _, person := range p.people {
-		p.best[person] = 0
-	}
-	p.picks, p.people = p.picks[:0], p.people[:0]
 	slices.SortFunc(list, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.segment, b.segment), cmp.Compare(a.row, b.row))
 	})
 	return list
+}
+
+func (p *picking) forget() {
+	for _, person := range p.people {
+		p.best[person] = 0
+	}
+	p.picks, p.people = p.picks[:0], p.people[:0]
 }
 
 // gathering is the events of a criterion so far, in the order of the rows. Its
@@ -455,7 +458,7 @@ func (c *criterion) count(cur *cursor, start, end galien.Date) int64 {
 		if end == lake.NoDate {
 			return lake.NoInt64
 		}
-		return int64(end - start)
+		return int64(end.DaysSince(start))
 	case o.Column == countedStart:
 		return int64(start)
 	case o.Column == countedEnd:

@@ -205,10 +205,10 @@ func (e *Engine) visits(s stripe, sc *scope) (*visits, error) {
 	})
 }
 
-// links is what events name beside their person: specialties of providers,
-// places of care sites, regions of locations.
+// links is what events name beside their person: specialties of providers and
+// places of care sites, by their ids.
 type links struct {
-	specialty, place, region map[int64]int64
+	specialty, place map[int64]int64
 }
 
 // link returns a column of a table without persons, by its key.

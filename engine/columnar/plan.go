@@ -14,7 +14,6 @@ import (
 type plan struct {
 	def   *cohort.Definition
 	scope *scope
-	sets  map[int]*conceptSet
 
 	entry      []*criterion
 	additional *group
@@ -136,7 +135,7 @@ func (e *Engine) plan(ctx context.Context, def *cohort.Definition, sc *scope) (*
 		}
 		k.sets[id] = set
 	}
-	p := &plan{def: def, scope: sc, sets: k.sets}
+	p := &plan{def: def, scope: sc}
 	p.ordered = def.EntryLimit != cohort.All || def.ResultLimit != cohort.All || len(def.Rules) > 0 || def.Additional != nil && def.QualifiedLimit != cohort.All
 	groups := []*cohort.Group{}
 	if def.Additional != nil {

@@ -227,7 +227,7 @@ func (k compiler) number(o cohort.Operand) func(*cursor) float64 {
 			if c.end == lake.NoDate {
 				return math.NaN()
 			}
-			return float64(c.end - c.start)
+			return float64(c.end.DaysSince(c.start))
 		}
 	case cohort.AgeAtStart:
 		k.person("year_of_birth")

@@ -61,7 +61,10 @@ func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Defi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return cells.Sorted(), failed
+	if failed != nil {
+		return nil, failed
+	}
+	return cells.Sorted(), nil
 }
 
 // Codes of the keys of each dimension; 0 is cohort.Total.
@@ -110,6 +113,9 @@ func (a *asker) tabulate(by []cohort.Dimension) (*strata, error) {
 	for _, r := range out.rows {
 		first, last = min(first, r.Start), max(last, r.Start)
 	}
+	if first.Year() < 1 || last.Year() > 9999 {
+		return nil, galien.Errorf(galien.Invalid, "tabulate: an observation period reaches beyond the calendar")
+	}
 	t.firstYear, t.years = first.Year(), last.Year()-first.Year()+1
 	t.cells = make([]stratum, sexes*ageGroups*(t.years+1))
 	for _, r := range out.rows {
@@ -128,10 +134,7 @@ func (a *asker) tabulate(by []cohort.Dimension) (*strata, error) {
 		for k := from; k < to; k++ {
 			for day := max(ops.start[k], next); day <= ops.end[k]; {
 				year := day.Year()
-				lastOfYear, ok := galien.NewDate(year, 12, 31)
-				if !ok {
-					return nil, galien.Errorf(galien.Invalid, "an observation period reaches beyond the calendar")
-				}
+				lastOfYear, _ := galien.NewDate(year, 12, 31)
 				until := min(ops.end[k], lastOfYear)
 				t.each(people, uint16(place), year, func(c *stratum) {
 					c.days += int64(until-day) + 1
