@@ -222,11 +222,11 @@ func (a *asker) entry() (*index, tally, error) {
 	}
 	lists := make([]*events, len(a.plan.entry))
 	for i, c := range a.plan.entry {
-		if lists[i], err = a.events(c); err != nil {
+		if lists[i], err = a.events(c, nil); err != nil {
 			return nil, tally{}, err
 		}
 	}
-	o := entryOrder{e: a.e, lists: lists, ops: ops, descending: def.EntryLimit == cohort.Last, ends: a.plan.index.end}
+	o := entryOrder{e: a.e, lists: lists, ids: make([]idReader, len(lists)), ops: ops, descending: def.EntryLimit == cohort.Last, ends: a.plan.index.end}
 	list := a.w.entries[:0]
 	places := make([]int, len(lists))
 	var t tally
@@ -312,10 +312,21 @@ type entryEvent struct {
 type entryOrder struct {
 	e          *Engine
 	lists      []*events
+	ids        []idReader // of the lists
 	ops        *observed
 	descending bool
 	ends       bool // ends are looked at, and so part of the order
 	err        error
+}
+
+// id returns the id of an event's row.
+func (o *entryOrder) id(x entryEvent) int64 {
+	v := o.lists[x.list]
+	id, err := o.ids[x.list].id(o.e, v.segments, v.key, v.at[x.event])
+	if err != nil {
+		o.err = err
+	}
+	return id
 }
 
 func (o *entryOrder) compare(a, b entryEvent) int {
@@ -333,14 +344,7 @@ func (o *entryOrder) compare(a, b entryEvent) int {
 		}
 		return cmp.Compare(x, y)
 	}
-	i, err := v.id(o.e, int(a.event))
-	if err != nil {
-		o.err = err
-	}
-	j, err := w.id(o.e, int(b.event))
-	if err != nil {
-		o.err = err
-	}
+	i, j := o.id(a), o.id(b)
 	if c := cmp.Or(cmp.Compare(i, j), cmp.Compare(v.start[a.event], w.start[b.event])); c != 0 {
 		return c
 	}

@@ -35,13 +35,25 @@ type place struct{ segment, row uint32 }
 
 func (v *events) len() int { return len(v.person) }
 
-// id returns the id of an event, which is read only where order depends on it.
-func (v *events) id(e *Engine, i int) (int64, error) {
-	ids, err := e.ints(v.segments[v.at[i].segment], v.key)
-	if err != nil {
-		return 0, err
+// idReader reads the ids of rows, which is done only where order depends on
+// them, and remembers where the column of each segment is.
+type idReader struct {
+	columns [][]int64 // by segment
+}
+
+func (r *idReader) id(e *Engine, segments []segment, key string, at place) (int64, error) {
+	for len(r.columns) < len(segments) {
+		r.columns = append(r.columns, nil)
 	}
-	return ids[v.at[i].row], nil
+	ids := r.columns[at.segment]
+	if ids == nil {
+		var err error
+		if ids, err = e.ints(segments[at.segment], key); err != nil {
+			return 0, err
+		}
+		r.columns[at.segment] = ids
+	}
+	return ids[at.row], nil
 }
 
 // size is about how many bytes the events take.
@@ -68,7 +80,7 @@ func (w *worker) orderOf(person []uint16, date []galien.Date) []uint32 {
 		w.order = make([]uint32, n+n/4)
 	}
 	order := w.order[:n]
-	if n < 4096 {
+	if n < 1024 {
 		for i := range order {
 			order[i] = uint32(i)
 		}
@@ -123,22 +135,71 @@ func reordered[T any](list []T, order []uint32) []T {
 	return out
 }
 
-// events returns the events of a criterion.
-func (a *asker) events(c *criterion) (*events, error) {
+// events returns the events of a criterion. Where only some persons are asked
+// about, by place in order, those of others may be left out; nil asks about all.
+func (a *asker) events(c *criterion, among []uint16) (*events, error) {
+	if c.nested == nil {
+		return a.plainEvents(c)
+	}
+	if among != nil {
+		all, err := a.plainEvents(c)
+		if err != nil {
+			return nil, err
+		}
+		// To look at the nested group for a few persons is cheaper than to keep
+		// its answer for all.
+		if 8*len(among) < all.len() {
+			return a.nest(c, all.ofPersons(among))
+		}
+	}
 	type key struct {
 		stripe stripe
 		part   cohort.Key
 	}
 	return cacheGet(a.e.parts, key{a.stripe, c.key}, func() (*events, int64, error) {
-		v, err := a.gather(c)
-		if err == nil && c.nested != nil {
-			v, err = a.nest(c, v)
+		all, err := a.plainEvents(c)
+		if err != nil {
+			return nil, 0, err
 		}
+		v, err := a.nest(c, all)
 		if err != nil {
 			return nil, 0, err
 		}
 		return v, v.size(), nil
 	})
+}
+
+// plainEvents returns the events of a criterion without its nested group.
+func (a *asker) plainEvents(c *criterion) (*events, error) {
+	type key struct {
+		stripe stripe
+		plain  cohort.Key
+	}
+	return cacheGet(a.e.parts, key{a.stripe, c.plainKey}, func() (*events, int64, error) {
+		v, err := a.gather(c)
+		if err != nil {
+			return nil, 0, err
+		}
+		return v, v.size(), nil
+	})
+}
+
+// ofPersons returns the events of some persons, in order.
+func (v *events) ofPersons(persons []uint16) *events {
+	var which []uint32
+	at := 0
+	for _, p := range persons {
+		for at = seek(v.person, at, p); at < len(v.person) && v.person[at] == p; at++ {
+			which = append(which, uint32(at))
+		}
+	}
+	return v.some(which)
+}
+
+// some returns some of the events.
+func (v *events) some(which []uint32) *events {
+	return &events{person: chosen(v.person, which), start: chosen(v.start, which), sort: chosen(v.sort, which), end: chosen(v.end, which),
+		visit: chosen(v.visit, which), counted: chosen(v.counted, which), at: chosen(v.at, which), segments: v.segments, key: v.key}
 }
 
 // matching returns the rows among which are those of the criterion's concept
@@ -179,7 +240,7 @@ func (a *asker) gather(c *criterion) (*events, error) {
 	var codes, source selection
 	for i, r := range list {
 		g.segments = append(g.segments, r.segment)
-		if r.path != loaded.path || r.group != loaded.group || r.memory != nil {
+		if !r.same(loaded) {
 			if err := c.cols.load(a.e, r.segment, cur); err != nil {
 				return nil, err
 			}
@@ -224,8 +285,11 @@ func (a *asker) gather(c *criterion) (*events, error) {
 	}
 	if c.First {
 		for _, at := range picked.take() {
-			if err := c.cols.load(a.e, g.segments[at.segment], cur); err != nil {
-				return nil, err
+			if s := g.segments[at.segment]; !s.same(loaded) {
+				if err := c.cols.load(a.e, s, cur); err != nil {
+					return nil, err
+				}
+				loaded = s
 			}
 			cur.row = int(at.row)
 			g.add(cur, at)
@@ -313,12 +377,13 @@ type gathering struct {
 	c      *criterion
 	first  int64
 	window *galien.Period // cuts observation periods
+	ids    idReader
 }
 
 func (g *gathering) begin(c *criterion, s stripe) {
 	g.c, g.first, g.window, g.key = c, int64(s.first()), nil, c.Domain.ID
 	g.person, g.start, g.sort, g.end = g.person[:0], g.start[:0], g.sort[:0], g.end[:0]
-	g.visit, g.counted, g.at, g.segments = g.visit[:0], g.counted[:0], g.at[:0], nil
+	g.visit, g.counted, g.at, g.segments, g.ids = g.visit[:0], g.counted[:0], g.at[:0], nil, idReader{}
 }
 
 // addAll adds the rows of a plain criterion.
@@ -341,11 +406,7 @@ func (g *gathering) place(cur *cursor) uint16 {
 }
 
 func (g *gathering) id(e *Engine, at place) (int64, error) {
-	ids, err := e.ints(g.segments[at.segment], g.c.Domain.ID)
-	if err != nil {
-		return 0, err
-	}
-	return ids[at.row], nil
+	return g.ids.id(e, g.segments, g.key, at)
 }
 
 // dates returns the dates of the cursor's row as they may be seen: observation
@@ -602,10 +663,7 @@ func (a *asker) nest(c *criterion, v *events) (*events, error) {
 			keep = append(keep, of[i])
 		}
 	}
-	kept := &events{segments: v.segments, key: v.key}
-	kept.person, kept.start, kept.sort, kept.end = chosen(v.person, keep), chosen(v.start, keep), chosen(v.sort, keep), chosen(v.end, keep)
-	kept.visit, kept.counted, kept.at = chosen(v.visit, keep), chosen(v.counted, keep), chosen(v.at, keep)
-	return kept, nil
+	return v.some(keep), nil
 }
 
 // chosen returns some of a list, as a copy; nil for a list that is not there.

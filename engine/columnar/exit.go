@@ -101,7 +101,7 @@ func (a *asker) exits(x *index, included []uint32) ([]galien.Date, error) {
 		if len(included) == 0 {
 			break
 		}
-		v, err := a.events(c)
+		v, err := a.events(c, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -139,22 +139,17 @@ func (a *asker) drugEras() (*eras, error) {
 	}
 	x := a.plan.eras
 	return cacheGet(a.e.parts, key{a.stripe, x.key}, func() (*eras, int64, error) {
-		var cols columns
-		t := table("drug_exposure")
-		person := cols.int("person_id")
-		start, end, supply := cols.date("drug_exposure_start_date"), 0, 0
-		if x.DaysForce == nil {
-			end, supply = cols.date("drug_exposure_end_date"), cols.int("days_supply")
-		}
-		visible := a.plan.scope.visible(t, &cols)
-		list, err := a.e.ofStripe(t.Name, a.stripe)
+		exposures, err := a.exposures()
 		if err != nil {
 			return nil, 0, err
 		}
-		var cur cursor
 		v := &eras{}
 		var open []galien.Period // the exposures of the person at hand
-		close := func(p uint16) {
+		for i, p := range exposures.person {
+			open = append(open, galien.Period{Start: exposures.start[i], End: exposures.end[i]})
+			if i+1 < len(exposures.person) && exposures.person[i+1] == p {
+				continue
+			}
 			for _, era := range joined(open, x.GapDays+x.Offset) {
 				v.person = append(v.person, p)
 				v.start = append(v.start, era.Start)
@@ -162,49 +157,83 @@ func (a *asker) drugEras() (*eras, error) {
 			}
 			open = open[:0]
 		}
-		var at uint16
-		for _, r := range list {
-			drug, err := a.e.coded(r.segment, "drug_concept_id")
-			if err != nil {
-				return nil, 0, err
-			}
-			source, err := a.e.coded(r.segment, "drug_source_concept_id")
-			if err != nil {
-				return nil, 0, err
-			}
-			byDrug, bySource := drug.in(x.drugs), source.in(x.drugs)
-			if byDrug == nil && bySource == nil {
-				continue
-			}
-			if err := cols.load(a.e, r.segment, &cur); err != nil {
-				return nil, 0, err
-			}
-			for cur.row = r.from; cur.row < r.to; cur.row++ {
-				if !(byDrug != nil && byDrug[drug.code[cur.row]]) && !(bySource != nil && bySource[source.code[cur.row]]) {
-					continue
-				}
-				from := cur.dates[start][cur.row]
-				if from == lake.NoDate || !all(visible, &cur) {
-					continue
-				}
-				if p := a.stripe.place(cur.ints[person][cur.row]); p != at {
-					close(at)
-					at = p
-				}
-				to := from.AddDays(1)
-				if x.DaysForce != nil {
-					to = from.AddDays(*x.DaysForce)
-				} else if known := cur.dates[end][cur.row]; known != lake.NoDate {
-					to = known
-				} else if days := cur.ints[supply][cur.row]; -cohort.MaxDaysSupply <= days && days <= cohort.MaxDaysSupply {
-					to = from.AddDays(int(days))
-				}
-				open = append(open, galien.Period{Start: from, End: to})
-			}
-		}
-		close(at)
 		return v, int64(len(v.person)) * 10, nil
 	})
+}
+
+// exposures returns the exposures to the exit drugs, by person and start.
+func (a *asker) exposures() (*eras, error) {
+	x := a.plan.eras
+	var cols columns
+	t := table("drug_exposure")
+	person, start, end, supply := cols.int("person_id"), cols.date("drug_exposure_start_date"), 0, 0
+	if x.DaysForce == nil {
+		end, supply = cols.date("drug_exposure_end_date"), cols.int("days_supply")
+	}
+	visible := a.plan.scope.visible(t, &cols)
+	segments, err := a.e.segments(t.Name, lake.ByConcept, a.stripe.bucket())
+	if err != nil {
+		return nil, err
+	}
+	v := &eras{}
+	var cur cursor
+	add := func() {
+		from := cur.dates[start][cur.row]
+		if from == lake.NoDate || !all(visible, &cur) {
+			return
+		}
+		to := from.AddDays(1)
+		if x.DaysForce != nil {
+			to = from.AddDays(*x.DaysForce)
+		} else if known := cur.dates[end][cur.row]; known != lake.NoDate {
+			to = known
+		} else if days := cur.ints[supply][cur.row]; -cohort.MaxDaysSupply <= days && days <= cohort.MaxDaysSupply {
+			to = from.AddDays(int(days))
+		}
+		v.person = append(v.person, a.stripe.place(cur.ints[person][cur.row]))
+		v.start = append(v.start, from)
+		v.end = append(v.end, to)
+	}
+	for _, g := range segments {
+		// The rows of a group have few drugs, and so few source concepts: most
+		// groups have none of those looked for.
+		drug, err := a.e.coded(g, "drug_concept_id")
+		if err != nil {
+			return nil, err
+		}
+		source, err := a.e.coded(g, "drug_source_concept_id")
+		if err != nil {
+			return nil, err
+		}
+		byDrug, bySource := drug.in(x.drugs), source.in(x.drugs)
+		if byDrug == nil && bySource == nil {
+			continue
+		}
+		runs, err := a.e.runs(g, "drug_concept_id")
+		if err != nil {
+			return nil, err
+		}
+		if err := cols.load(a.e, g, &cur); err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			whole := byDrug != nil && byDrug[drug.code[r.from]]
+			if !whole && bySource == nil {
+				continue
+			}
+			in, err := a.e.within(rows{g, int(r.from), int(r.to)}, a.stripe)
+			if err != nil {
+				return nil, err
+			}
+			for cur.row = in.from; cur.row < in.to; cur.row++ {
+				if whole || bySource[source.code[cur.row]] {
+					add()
+				}
+			}
+		}
+	}
+	order := a.w.orderOf(v.person, v.start)
+	return &eras{person: reordered(v.person, order), start: reordered(v.start, order), end: reordered(v.end, order)}, nil
 }
 
 // joined joins periods where the next one starts at most gap days after the

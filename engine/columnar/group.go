@@ -153,37 +153,47 @@ func (x *index) around(w *cohort.Window, row int, unobserved bool) (s span, boun
 	if w.IndexEnd {
 		from = x.end[row]
 	}
-	day := func(b cohort.Bound) (int64, bool) {
-		switch {
-		case b.Open && b.Before:
-			return int64(x.opStart[row]), true
-		case b.Open:
-			return int64(x.opEnd[row]), true
-		}
-		return int64(from) + int64(b.Days), from != lake.NoDate
+	low, hasLow, lowKnown := x.day(w.Start, row, from, unobserved)
+	high, hasHigh, highKnown := x.day(w.End, row, from, unobserved)
+	if !lowKnown || !highKnown {
+		return never, true
 	}
 	s = always
-	if !(w.Start.Open && unobserved) {
-		low, known := day(w.Start)
-		if !known {
-			return never, true
-		}
-		s.low, bounded = low, true
+	if hasLow {
+		s.low = low
 	}
-	if !(w.End.Open && unobserved) {
-		high, known := day(w.End)
-		if !known {
-			return never, true
-		}
-		s.high, bounded = high, true
+	if hasHigh {
+		s.high = high
 	}
-	return s, bounded
+	return s, hasLow || hasHigh
+}
+
+// day returns a bound of a window whose index date is from; not bounded when it
+// is open and observation does not count, not known without an index date.
+func (x *index) day(b cohort.Bound, row int, from galien.Date, unobserved bool) (day int64, bounded, known bool) {
+	switch {
+	case !b.Open:
+		return int64(from) + int64(b.Days), true, from != lake.NoDate
+	case unobserved:
+		return 0, false, true
+	case b.Before:
+		return int64(x.opStart[row]), true, true
+	}
+	return int64(x.opEnd[row]), true, true
 }
 
 // correlated reports for which index events the number of events around them
 // is as the criterion says.
 func (a *asker) correlated(c *correlated, x *index, active []bool) ([]bool, error) {
-	v, err := a.events(c.events)
+	var among []uint16 // the persons of active events
+	if c.events.nested != nil {
+		for row, person := range x.person {
+			if n := len(among); active[x.event(row)] && (n == 0 || among[n-1] != person) {
+				among = append(among, person)
+			}
+		}
+	}
+	v, err := a.events(c.events, among)
 	if err != nil {
 		return nil, err
 	}
@@ -214,16 +224,17 @@ func (a *asker) correlated(c *correlated, x *index, active []bool) ([]bool, erro
 		if !c.IgnoreObservationPeriod {
 			starts = span{int64(x.opStart[row]), int64(x.opEnd[row])}
 		}
-		for _, w := range [...]*cohort.Window{&c.StartWindow, c.EndWindow} {
-			if w == nil {
-				continue
-			}
+		look := func(w *cohort.Window) {
 			s, bounded := x.around(w, row, c.IgnoreObservationPeriod)
 			if w.EventEnd {
 				ends, tested = ends.and(s), tested || bounded
 			} else {
 				starts = starts.and(s)
 			}
+		}
+		look(&c.StartWindow)
+		if c.EndWindow != nil {
+			look(c.EndWindow)
 		}
 		k := from
 		if to-from > 16 {
@@ -263,7 +274,7 @@ func (a *asker) correlated(c *correlated, x *index, active []bool) ([]bool, erro
 // holds compares a count; where no event matches at all, only what counts
 // absence can hold.
 func (c *correlated) holds(matches, n int) bool {
-	if matches == 0 && !c.CountsAbsence() {
+	if matches == 0 && !c.absence {
 		return false
 	}
 	switch c.Occurrence {

@@ -49,7 +49,9 @@ type criterion struct {
 	tests   []predicate
 	uses    uses
 	nested  *group
-	key     cohort.Key
+	// key is that of the events, plainKey that of the events without the nested
+	// group.
+	key, plainKey cohort.Key
 }
 
 // slots are where the columns of a criterion's events are.
@@ -67,6 +69,8 @@ type group struct {
 type correlated struct {
 	*cohort.Correlated
 	events *criterion
+	// absence is set when index events without any match can hold.
+	absence bool
 }
 
 type demographic struct {
@@ -219,7 +223,7 @@ func (k planner) group(from *cohort.Group) (*group, wants, error) {
 		if err != nil {
 			return nil, index, err
 		}
-		g.correlated = append(g.correlated, &correlated{c, criterion})
+		g.correlated = append(g.correlated, &correlated{c, criterion, c.CountsAbsence()})
 	}
 	for i := range from.Demographics {
 		var d demographic
@@ -289,10 +293,15 @@ func (k planner) criterion(from *cohort.Criterion, w wants, counted *cohort.Coun
 	if counted != nil {
 		operand = *counted
 	}
-	c.key = k.keyOf(struct {
+	type asked struct {
 		Criterion cohort.Criterion
 		Counted   cohort.CountOperand
-	}{*from, operand}, c.wants.end, c.wants.visit, c.wants.ids, counted != nil)
+	}
+	flags := []bool{c.wants.end, c.wants.visit, c.wants.ids, counted != nil}
+	c.key = k.keyOf(asked{*from, operand}, flags...)
+	unnested := *from
+	unnested.Nested = nil
+	c.plainKey = k.keyOf(asked{unnested, operand}, flags...)
 	return c, nil
 }
 

@@ -38,6 +38,11 @@ type segment struct {
 	memory *memory // not nil: the rows are here
 }
 
+// same reports whether two segments are the same rows.
+func (s segment) same(t segment) bool {
+	return s.path == t.path && s.group == t.group && s.memory == t.memory
+}
+
 // memory is rows that were put together from several tables.
 type memory struct {
 	ints  map[string][]int64
