@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +22,16 @@ import (
 	"galien/permit"
 )
 
-// benchMemory is what the engine may take in the benchmarks.
+// benchMemory is what the process may take in the benchmarks, as --memory says
+// it to the command.
 const benchMemory = 3 << 30
+
+// benchEngine opens the engine as the command does.
+func benchEngine(b *testing.B, snap *lake.Snapshot) *columnar.Engine {
+	b.Helper()
+	debug.SetMemoryLimit(benchMemory)
+	return newEngine(b, snap, columnar.Config{Memory: benchMemory})
+}
 
 // circeSeconds is what Circe's own SQL takes for the library on 100 replicas of
 // the reference data, in DuckDB on a machine of two cores: the figure of the
@@ -109,7 +118,7 @@ func BenchmarkLibrary(b *testing.B) {
 		var rows int64
 		n := 0
 		for b.Loop() {
-			e := newEngine(b, snap, columnar.Config{Memory: benchMemory})
+			e := benchEngine(b, snap)
 			rows = 0
 			began := time.Now()
 			must(b, e.Cohorts(b.Context(), questions, func(int, cohort.Row) error { rows++; return nil },
@@ -128,7 +137,7 @@ func BenchmarkLibrary(b *testing.B) {
 		b.ReportMetric(float64(rows), "rows")
 		b.ReportMetric(peakMiB(), "peak-MiB")
 	})
-	b.Run("one_by_one", func(b *testing.B) { oneByOne(b, newEngine(b, snap, columnar.Config{Memory: benchMemory}), list) })
+	b.Run("one_by_one", func(b *testing.B) { oneByOne(b, benchEngine(b, snap), list) })
 	b.Run("sql_engine", func(b *testing.B) {
 		e, err := duckdb.New(b.Context(), snap, duck.Config{MemoryLimit: "2GiB", TempDir: b.TempDir()})
 		must(b, err)
@@ -181,10 +190,10 @@ func BenchmarkMillion(b *testing.B) {
 	fmt.Printf("# %d persons, %d rows\n", snap.Manifest.Persons, events)
 	calibrate(b, snap)
 	list := library(b, snap.ID)
-	b.Run("one_by_one", func(b *testing.B) { oneByOne(b, newEngine(b, snap, columnar.Config{Memory: benchMemory}), list) })
+	b.Run("one_by_one", func(b *testing.B) { oneByOne(b, benchEngine(b, snap), list) })
 	for _, change := range edits {
 		b.Run("edit_"+change.name, func(b *testing.B) {
-			e := newEngine(b, snap, columnar.Config{Memory: benchMemory})
+			e := benchEngine(b, snap)
 			desk := enginetest.NewDesk(b, enginetest.Everything)
 			var each []time.Duration
 			for b.Loop() {
@@ -260,7 +269,7 @@ func BenchmarkGrowth(b *testing.B) {
 				}
 			}
 			runtime.GC()
-			oneByOne(b, newEngine(b, snap, columnar.Config{Memory: benchMemory}), list)
+			oneByOne(b, benchEngine(b, snap), list)
 		})
 	}
 }
