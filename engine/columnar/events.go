@@ -593,6 +593,13 @@ func (a *asker) places(c *criterion) (segment, int, error) {
 		}
 		var cur cursor
 		for _, s := range segments {
+			bounds, err := a.e.bounds(s, "entity_id")
+			if err != nil {
+				return nil, 0, err
+			}
+			if b := bounds[s.group]; b.high < int64(a.stripe.first()) || b.low > int64(a.stripe.last()) {
+				continue
+			}
 			if err := cols.load(a.e, s, &cur); err != nil {
 				return nil, 0, err
 			}
