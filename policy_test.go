@@ -82,7 +82,8 @@ var policy = map[string]rule{
 	"disclosure": {pure: true},
 	"release":    {first: []string{"disclosure", "study"}},
 
-	"synth":      {first: []string{"cdm"}},
+	"synth":      {first: []string{"cdm", "synth/life"}},
+	"synth/life": {},
 	"examples":   {},
 	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, progress, xterm}, cgo: true, clock: true},
 }
