@@ -287,7 +287,7 @@ func (g *generator) writeStay(p *person, s *stay) {
 		ticket: p.d.Below(100_000), post: places[p.homeAt(s.entry)].post}
 	rsa := g.next(g.stayNo[year], h.finess)
 	w.write(h.finess, rsa)
-	g.countStay(s, year, twice, same, undated)
+	g.countStay(s, twice, same, undated)
 	if len(h.parts) > 0 && year <= 2017 {
 		w.write(part, g.next(g.stayNo[year], part))
 		const name = "M04_big_hospital_duplicate_until_2017"
@@ -430,8 +430,21 @@ func monthOf(d galien.Date) int {
 }
 
 // countStay counts what the rules say of a stay, copies apart.
-func (g *generator) countStay(s *stay, year, twice, same int, undated bool) {
+func (g *generator) countStay(s *stay, twice, same int, undated bool) {
 	g.statuses[s.status]++
+	g.count("M05_repeated_associated_diagnosis", "T_MCOaaD", twice, twice)
+	g.count("M06_associated_equals_principal", "T_MCOaaD", same, same)
+	if s.unit != "" {
+		g.count("M07_diagnosis_only_in_UM", "T_MCOaaUM", 1, 0)
+	}
+	for _, c := range s.others {
+		if strings.Contains(c, "+") {
+			g.count("M11_code_with_extension_keep", "T_MCOaaD", 1, 0)
+		}
+	}
+	if undated {
+		g.count("M08_EXE_SOI_DTD_missing_use_ENT_DAT", "T_MCOaaC", 1, 0)
+	}
 	name := ""
 	switch s.status {
 	case badCode:
@@ -444,19 +457,6 @@ func (g *generator) countStay(s *stay, year, twice, same int, undated bool) {
 		g.count("M09_twins_share_NIR_ANO_17", "T_MCOaaC", 1, 0)
 		return
 	default:
-		g.count("M05_repeated_associated_diagnosis", "T_MCOaaD", twice, twice)
-		g.count("M06_associated_equals_principal", "T_MCOaaD", same, same)
-		if s.unit != "" {
-			g.count("M07_diagnosis_only_in_UM", "T_MCOaaUM", 1, 0)
-		}
-		if undated {
-			g.count("M08_EXE_SOI_DTD_missing_use_ENT_DAT", "T_MCOaaC", 1, 0)
-		}
-		for _, c := range s.others {
-			if strings.Contains(c, "+") {
-				g.count("M11_code_with_extension_keep", "T_MCOaaD", 1, 0)
-			}
-		}
 		return
 	}
 	g.count(name, "T_MCOaaB", 1, 1)
