@@ -84,6 +84,7 @@ var policy = map[string]rule{
 
 	"synth":      {first: []string{"cdm", "synth/life"}},
 	"synth/life": {},
+	"synth/snds": {first: []string{"synth/life"}},
 	"examples":   {},
 	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, progress, xterm}, cgo: true, clock: true},
 }

@@ -35,6 +35,7 @@ var commands = []func() *cobra.Command{
 	newReleaseCommand,
 	newExtractCommand,
 	newAuditCommand,
+	newSynthCommand,
 	newDemoCommand,
 }
 
