@@ -37,13 +37,11 @@ type person struct {
 	chronic  [drugUses]bool
 	pharmacy int // numbers of professionals
 	doctor   int
-	lastBill galien.Date
 	drugs    []dispensed
 	doses    []galien.Date
 	exposed  bool // to cyproterone, net
 	since    galien.Date
 	stays    []stay
-	inKI     bool
 	deathBen bool
 	deathPM  bool // the death is the way out of a stay
 }

@@ -9,7 +9,6 @@ var (
 	consultRate    = life.Gradient{{Age: 0, Rate: 620000}, {Age: 5, Rate: 320000}, {Age: 15, Rate: 250000}, {Age: 40, Rate: 330000}, {Age: 70, Rate: 560000}, {Age: 90, Rate: 700000}}
 	stayRate       = life.Gradient{{Age: 0, Rate: 10000}, {Age: 15, Rate: 5000}, {Age: 30, Rate: 11000}, {Age: 60, Rate: 18000}, {Age: 80, Rate: 42000}}
 	outpatientRate = life.Gradient{{Age: 0, Rate: 30000}, {Age: 30, Rate: 26000}, {Age: 70, Rate: 42000}}
-	chronicAge     = life.Gradient{{Age: 20, Rate: 0}, {Age: 40, Rate: 700}, {Age: 55, Rate: 1900}, {Age: 75, Rate: 3000}}
 )
 
 // The planted effects. Myocarditis strikes men aged 12 to 29 at a constant
