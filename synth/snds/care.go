@@ -112,15 +112,30 @@ func (g *generator) consultation(p *person, day galien.Date) {
 		care := day.AddDays(1 + d.Below(9))
 		appliance := town(care, 3514, 2000, p.pharmacy, p.doctor, 0)
 		appliance.devices = []device{{p.pick(devices), 1 + d.Below(4)}}
-		g.bill(p, day, appliance)
+		if p.first(care, appliance.devices[0].code) {
+			g.bill(p, day, appliance)
+		}
 	}
 	if p.years(day) > 15 && d.Below(1000) < 8 {
 		care := day.AddDays(5 + d.Below(20))
 		hospital := line{care: care, nature: 3317, cents: 1000, prescriber: 930_000_000 + d.Below(9000), prescribes: 30}
 		hospital.units = []unit{{d.Below(len(ucds)), 30}}
 		hospital.site = &site{finess: hospitals[d.Pick(g.sites[1])].finess}
-		g.bill(p, day, hospital)
+		if p.first(care, hospital.units[0].code) {
+			g.bill(p, day, hospital)
+		}
 	}
+}
+
+// first reports whether a day has nothing of this code yet, and notes it: a
+// device or a unit is dispensed once a day, so that its quantity is one row's.
+func (p *person) first(day galien.Date, code int) bool {
+	x := dispensed{day: day, form: code}
+	if slices.Contains(p.once, x) {
+		return false
+	}
+	p.once = append(p.once, x)
+	return true
 }
 
 // someOf draws n different codes.
@@ -177,7 +192,9 @@ func (g *generator) pharmacyBill(p *person, ordered, care galien.Date, boxes []b
 	if p.chance(15) {
 		l := &lines[0]
 		for _, code := range g.twoDevices(p) {
-			l.devices = append(l.devices, device{code, 1})
+			if p.first(care, code) {
+				l.devices = append(l.devices, device{code, 1})
+			}
 		}
 	}
 	g.bill(p, ordered, lines...)

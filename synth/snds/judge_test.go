@@ -197,6 +197,14 @@ func (j *judge) town() {
 		return func(d record) string { return strings.TrimLeft(d[column], "0") }
 	}
 	inTown := func(r record) bool { return r["source"] == "town" }
+	// The judge of the reference data reads one row for a person, day and code.
+	for truth, code := range map[string]string{"ucd": "ucd13", "devices": "lpp", "drugs": "cip13"} {
+		for k, n := range counted(j.keysOf(truth, code)) {
+			if n > 1 {
+				j.t.Errorf("truth/%s: %d rows for %s", truth, n, k)
+			}
+		}
+	}
 	j.same("ucd", plain("ucd", "ucd13", nil), j.net("ER_UCD_F", trimmed("UCD_UCD_COD"), of("UCD_DLV_NBR")))
 	j.same("acts in town", plain("procedures", "ccam", inTown), j.net("ER_CAM_F", trimmed("CAM_PRS_IDE"), ofLine))
 	j.same("tests in town", plain("labs", "nabm", inTown), j.net("ER_BIO_F", trimmed("BIO_PRS_IDE"), of("BIO_ACT_QSN")))
@@ -209,6 +217,15 @@ func (j *judge) town() {
 		}
 	}
 	j.same("consultations", plain("consultations", "prs_nat_ref", nil), collapse(sums))
+}
+
+// keysOf lists the person, day and code of every row of a table of the truth.
+func (j *judge) keysOf(truth, code string) []string {
+	var keys []string
+	for _, r := range j.truth(truth) {
+		keys = append(keys, r["person_id"]+" "+r["date"]+" "+r[code])
+	}
+	return keys
 }
 
 func (j *judge) hospital() {

@@ -38,6 +38,7 @@ type person struct {
 	pharmacy int // numbers of professionals
 	doctor   int
 	drugs    []dispensed
+	once     []dispensed // devices and units of hospital pharmacies
 	doses    []galien.Date
 	exposed  bool // to cyproterone, net
 	since    galien.Date
