@@ -177,8 +177,13 @@ func (g *generator) laboratory(p *person, ordered, care galien.Date) {
 }
 
 // pharmacyBill is a visit to the pharmacy: a claim line for each nature, and
-// sometimes appliances on a line of drugs.
+// sometimes appliances on a line of drugs. A day has one bill: the next free day
+// is taken.
 func (g *generator) pharmacyBill(p *person, ordered, care galien.Date, boxes []box) {
+	care, open := g.openDay(p, care)
+	if !open {
+		return
+	}
 	var lines []line
 	for _, b := range boxes {
 		nature := g.forms.all[b.form].nature
@@ -198,6 +203,16 @@ func (g *generator) pharmacyBill(p *person, ordered, care galien.Date, boxes []b
 		}
 	}
 	g.bill(p, ordered, lines...)
+}
+
+// openDay takes the first day from care on that has no bill of the pharmacy.
+func (g *generator) openDay(p *person, care galien.Date) (galien.Date, bool) {
+	for ; care <= p.exit; care++ {
+		if g.buy(p, care) {
+			return care, true
+		}
+	}
+	return 0, false
 }
 
 func (g *generator) twoDevices(p *person) []int {
@@ -233,7 +248,10 @@ func (g *generator) hormone(p *person) {
 	if length < 60 {
 		return
 	}
-	day := p.entry.AddDays(p.d.Below(length))
+	day, open := g.openDay(p, p.entry.AddDays(p.d.Below(length)))
+	if !open {
+		return
+	}
 	form := p.pick(g.forms.byUse[cyproterone])
 	dispensing := func(day galien.Date) line {
 		l := town(day, 3313, 650, p.pharmacy, p.doctor, 50)
@@ -243,11 +261,11 @@ func (g *generator) hormone(p *person) {
 	if p.d.Percent(30) {
 		l := dispensing(day)
 		id, flux := p.identityAt(day), g.lag(p, day)
-		g.correct(p, fullCancellation, id, id, day, flux, min(flux+p.d.Below(3), g.month(day)+18), []line{l}, 0)
+		g.correct(p, fullCancellation, id, id, day, day, flux, min(flux+p.d.Below(3), g.month(day)+18), []line{l}, 0)
 		return
 	}
 	p.exposed, p.since = true, day
-	for last := min(p.exit, day.AddDays(360+p.d.Below(1000))); day <= last; day = day.AddDays(28 + p.d.Below(4)) {
+	for last := min(p.exit, day.AddDays(360+p.d.Below(1000))); open && day <= last; day, open = g.openDay(p, day.AddDays(28+p.d.Below(4))) {
 		l := dispensing(day)
 		g.happened(p, &l)
 		g.emit(p, p.identityAt(day), day, g.lag(p, day), []line{l})

@@ -75,6 +75,12 @@ func (g *generator) bill(p *person, ordered galien.Date, lines ...line) {
 	}
 	which := p.d.Below(len(lines))
 	fix := g.correction(p, &lines[which])
+	wrongDay := care
+	if fix == otherDate {
+		if wrongDay = g.wrongDay(p, ordered, care); wrongDay == care {
+			fix = noCorrection
+		}
+	}
 	next, follows := p.following(id)
 	under := id
 	if follows {
@@ -90,11 +96,46 @@ func (g *generator) bill(p *person, ordered galien.Date, lines ...line) {
 		return
 	}
 	later := flux + p.d.Pick([]int{30, 40, 10, 10, 5, 5})
+	if fix == fullCancellation && len(lines) > 1 {
+		// In the month of its neighbours, a cancelled line looks like one that
+		// they replace.
+		later = max(later, flux+1)
+	}
 	if under != id {
 		later = max(later, g.month(p.ids[under].from)+1)
 	}
 	later = min(later, g.month(care)+18)
-	g.correct(p, fix, id, under, ordered, flux, later, lines, which)
+	flux = min(flux, later)
+	if fix == fullCancellation && len(lines) > 1 {
+		flux = min(flux, later-1)
+	}
+	g.correct(p, fix, id, under, ordered, wrongDay, flux, later, lines, which)
+}
+
+// wrongDay draws the day under which a dispensing is written by mistake: one
+// without another, on or after the prescription. It is the right day when
+// there is none.
+func (g *generator) wrongDay(p *person, ordered, care galien.Date) galien.Date {
+	for range 4 {
+		day := care.AddDays(1 + p.d.Below(4))
+		if p.d.Percent(50) {
+			day = care.AddDays(-1 - p.d.Below(4))
+		}
+		if day >= ordered && day >= p.entry && day <= p.exit && g.buy(p, day) {
+			return day
+		}
+	}
+	return care
+}
+
+// buy marks a day as one with a bill of the pharmacy, and reports whether it
+// had none.
+func (g *generator) buy(p *person, day galien.Date) bool {
+	n := day.DaysSince(g.start)
+	word, bit := &p.bought[n/64], uint64(1)<<(n%64)
+	free := *word&bit == 0
+	*word |= bit
+	return free
 }
 
 // The corrections of a line.
@@ -134,7 +175,7 @@ func (g *generator) correction(p *person, l *line) int {
 }
 
 // correct writes a bill of which one line is corrected later.
-func (g *generator) correct(p *person, fix, id, under int, ordered galien.Date, flux, later int, lines []line, which int) {
+func (g *generator) correct(p *person, fix, id, under int, ordered, wrongDay galien.Date, flux, later int, lines []line, which int) {
 	wrong := lines[which]
 	for i := range lines {
 		if i != which {
@@ -167,14 +208,7 @@ func (g *generator) correct(p *person, fix, id, under int, ordered galien.Date, 
 	case otherDate:
 		right := wrong
 		g.happened(p, &right)
-		off := 1 + p.d.Below(4)
-		if p.d.Percent(50) || wrong.care.AddDays(off) > p.exit {
-			off = -off
-		}
-		wrong.care = max(wrong.care.AddDays(off), ordered)
-		if wrong.care == right.care { // ordered that very day
-			wrong.care = wrong.care.AddDays(1)
-		}
+		wrong.care = wrongDay
 		flux = max(flux, g.month(wrong.care)+1)
 		later = max(later, flux)
 		second[0].care = wrong.care
@@ -254,7 +288,7 @@ func (g *generator) repeated(p *person, lines []line) []line {
 			if p.d.Percent(20) {
 				l.surcharge = 0
 			}
-			if p.d.Percent(40) {
+			if p.d.Percent(40) || slices.ContainsFunc(l.boxes, func(b box) bool { return !g.forms.all[b.form].known }) {
 				l.boxes = nil
 			}
 			g.count("D16_CPL_AFF_COD_16", "ER_PRS_F", 1, 1)

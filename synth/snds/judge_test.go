@@ -276,7 +276,7 @@ func (j *judge) hospital() {
 // longTerm reads the histories of long-term diseases.
 func (j *judge) longTerm() {
 	type state struct{ start, end string }
-	rows := j.files("REF/IR_IMB_R.csv.gz")
+	rows := slices.Clone(j.files("REF/IR_IMB_R.csv.gz"))
 	slices.SortStableFunc(rows, func(a, b record) int { return strings.Compare(a["INS_DTE"], b["INS_DTE"]) })
 	now := map[string]*state{}
 	split := map[string]bool{} // persons of whom a part of the history lies with an unlinked number

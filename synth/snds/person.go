@@ -38,7 +38,8 @@ type person struct {
 	pharmacy int // numbers of professionals
 	doctor   int
 	drugs    []dispensed
-	once     []dispensed // devices and units of hospital pharmacies
+	once     []dispensed                      // devices and units of hospital pharmacies
+	bought   [(MaxYears*366 + 63) / 64]uint64 // the days with a bill of the pharmacy, real or corrected
 	doses    []galien.Date
 	exposed  bool // to cyproterone, net
 	since    galien.Date

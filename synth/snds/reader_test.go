@@ -75,6 +75,7 @@ func readHeader(t *testing.T, path string) []string {
 type extraction struct {
 	t     *testing.T
 	dir   string
+	read  map[string][]record // files by pattern, once
 	alias map[string]string   // number and rank -> person
 	bare  map[string][]string // number -> persons
 	known map[string]bool     // long codes
@@ -95,6 +96,9 @@ func (r record) key() string {
 }
 
 func (x *extraction) files(pattern string) []record {
+	if all, ok := x.read[pattern]; ok {
+		return all
+	}
 	names, err := filepath.Glob(filepath.Join(x.dir, "input", "snds", pattern))
 	if err != nil || len(names) == 0 {
 		x.t.Fatalf("no file %s", pattern)
@@ -103,11 +107,12 @@ func (x *extraction) files(pattern string) []record {
 	for _, n := range names {
 		all = append(all, readTable(x.t, n)...)
 	}
+	x.read[pattern] = all
 	return all
 }
 
 func openExtraction(t *testing.T, dir string) *extraction {
-	x := &extraction{t: t, dir: dir, alias: map[string]string{}, bare: map[string][]string{}, known: map[string]bool{}, lines: map[string]record{}, sites: map[string]record{}, rules: map[string]int{}}
+	x := &extraction{t: t, dir: dir, read: map[string][]record{}, alias: map[string]string{}, bare: map[string][]string{}, known: map[string]bool{}, lines: map[string]record{}, sites: map[string]record{}, rules: map[string]int{}}
 	for _, r := range x.beneficiaries() {
 		who := r["BEN_NIR_ANO"]
 		if who == "" {
@@ -136,7 +141,7 @@ func openExtraction(t *testing.T, dir string) *extraction {
 }
 
 func (x *extraction) beneficiaries() []record {
-	return append(x.files("REF/IR_BEN_R.csv.gz"), x.files("REF/IR_BEN_R_ARC.csv.gz")...)
+	return slices.Concat(x.files("REF/IR_BEN_R.csv.gz"), x.files("REF/IR_BEN_R_ARC.csv.gz"))
 }
 
 func (x *extraction) site(r record) string {

@@ -252,7 +252,7 @@ func (g *generator) writeIdentity(p *person, i, last int) bool {
 	fund := organism(id.scheme, home)
 	known := true
 	switch {
-	case p.chance(addressMissing):
+	case !places[home].special() && p.chance(addressMissing):
 		known = i != last
 		switch p.d.Below(3) {
 		case 0:
