@@ -279,10 +279,6 @@ func (j *judge) longTerm() {
 	rows := slices.Clone(j.files("REF/IR_IMB_R.csv.gz"))
 	slices.SortStableFunc(rows, func(a, b record) int { return strings.Compare(a["INS_DTE"], b["INS_DTE"]) })
 	now := map[string]*state{}
-	split := map[string]bool{} // persons of whom a part of the history lies with an unlinked number
-	for _, r := range j.truth("persons") {
-		split[r["person_id"]] = r["unresolved_provisional"] == "1"
-	}
 	for _, r := range rows {
 		if n := r["IMB_ETM_NAT"]; n != "41" && n != "43" && n != "45" {
 			j.rules["A07 IR_IMB_R"]++
@@ -301,15 +297,11 @@ func (j *judge) longTerm() {
 	}
 	got := map[string]int{}
 	for k, s := range now {
-		if who, _, _ := strings.Cut(k, " "); !split[j.person[who]] {
-			got[k+" "+s.start+" "+s.end]++
-		}
+		got[k+" "+s.start+" "+s.end]++
 	}
 	want := map[string]int{}
 	for _, r := range j.truth("ald") {
-		if !split[r["person_id"]] {
-			want[strings.Join([]string{r["person_id"], r["cim10"], r["etm_nat"], r["start"], r["end"]}, " ")]++
-		}
+		want[strings.Join([]string{r["person_id"], r["cim10"], r["etm_nat"], r["start"], r["end"]}, " ")]++
 	}
 	j.same("long-term diseases", want, got)
 }

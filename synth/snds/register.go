@@ -161,6 +161,9 @@ func (g *generator) disease(p *person, code string, number, years int, start gal
 
 func (g *generator) writeDisease(p *person, from, to galien.Date, number, motive int, noted galien.Date, code string) {
 	id := &p.ids[p.identityAt(noted)]
+	if id.ano == "" {
+		id = &p.ids[p.lastIdentity()] // a history in two parts could not be read
+	}
 	if number > 0 && p.chance(numberWrong) {
 		number = 1 + number%30
 		g.count("A06_ALD_number_unreliable", "IR_IMB_R", 1, 0)
