@@ -2,6 +2,7 @@ package snds
 
 import (
 	"slices"
+	"strconv"
 
 	"galien"
 )
@@ -318,6 +319,7 @@ func (g *generator) emit(p *person, who int, ordered galien.Date, flux int, line
 	for i := range lines {
 		l := &lines[i]
 		k.line = i + 1
+		k.write()
 		if flux-g.month(l.care) > 6 {
 			g.count("D01_late_flux_over_6_months", "ER_PRS_F", 1, 0)
 		}
@@ -334,10 +336,21 @@ type keys struct {
 	emitter  int
 	treated  galien.Date
 	line     int
+	text     []byte // the nine cells
 }
 
-func (t *table) keys(k *keys) *table {
-	return t.int(k.bill).day(k.flux).int(k.emitter).int(1).int(k.emitter).day(k.treated).text(k.organism).int(k.line).int(0)
+func (t *table) keys(k *keys) *table { return t.cells(k.text, keyColumns) }
+
+// write prepares the nine cells, which a line and its details share.
+func (k *keys) write() {
+	b := strconv.AppendInt(k.text[:0], int64(k.bill), 10)
+	b = appendDay(append(b, ';'), k.flux)
+	b = strconv.AppendInt(append(b, ';'), int64(k.emitter), 10)
+	b = strconv.AppendInt(append(b, ";1;"...), int64(k.emitter), 10)
+	b = appendDay(append(b, ';'), k.treated)
+	b = append(append(append(b, ';'), k.organism...), ';')
+	b = strconv.AppendInt(b, int64(k.line), 10)
+	k.text = append(b, ";0"...)
 }
 
 // optional writes a qualifier, or nothing.

@@ -45,6 +45,8 @@ func yearOf(s string) int {
 // nineKeys are what joins a claim line and its details.
 const nineKeys = " DCT_ORD_NUM FLX_DIS_DTD FLX_EMT_NUM FLX_EMT_ORD FLX_EMT_TYP FLX_TRT_DTD ORG_CLE_NUM PRS_ORD_NUM REM_TYP_AFF"
 
+const keyColumns = 9
+
 // The tables of the claims, one file a flux year or month.
 const (
 	prs = iota

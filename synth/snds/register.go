@@ -353,6 +353,7 @@ func (g *generator) nobodies(p *person) {
 		flux := g.lag(p, day)
 		first := g.firstOf(flux)
 		k := keys{organism: "01C999000", bill: 900_000 + g.orphans, flux: first, emitter: 9, treated: first.AddDays(-1), line: 1}
+		k.write()
 		g.writeBox(p, g.claim(pha, flux), &k, 1, box{form, 1}, 1)
 		g.count("D19_detail_without_claim_line_quarantine", "ER_PHA_F", 1, 1)
 	}

@@ -18,8 +18,8 @@ import (
 	"galien/refdata"
 )
 
-// written makes a population in a folder of its own.
-func written(t testing.TB, c Config) (string, Summary) {
+// population makes a population in a folder of its own.
+func population(t testing.TB, c Config) (string, Summary) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
 	s, err := Write(context.Background(), dir, c, nil)
@@ -34,7 +34,7 @@ func written(t testing.TB, c Config) (string, Summary) {
 // death, and the rows that each rule touches.
 func TestFilesGiveTheTruth(t *testing.T) {
 	for _, c := range []Config{{Persons: 600, Seed: 1}, {Persons: 400, Years: 2, Seed: 9}} {
-		dir, _ := written(t, c)
+		dir, _ := population(t, c)
 		j := judge{extraction: openExtraction(t, dir)}
 		j.all()
 	}
@@ -46,7 +46,7 @@ var ruleIDs = strings.Fields(`P01 P02 P03 P04 P05 P06 P07 P08 P09 P10 P11 P12 P1
 	M01 M02 M03 M04 M05 M06 M07 M08 M09 M10 M11 A01 A02 A03 A04 A05 A06 A07 V01 K01 E01`)
 
 func TestEveryRuleOccurs(t *testing.T) {
-	dir, _ := written(t, Config{Persons: 4000, Seed: 3})
+	dir, _ := population(t, Config{Persons: 4000, Seed: 3})
 	seen := map[string]bool{}
 	for _, r := range readTable(t, filepath.Join(dir, "truth", "rules.csv")) {
 		id, _, _ := strings.Cut(r["rule"], "_")
@@ -85,18 +85,18 @@ func sums(t *testing.T, dir string) map[string]string {
 
 func TestSameSeedSameBytes(t *testing.T) {
 	c := Config{Persons: 300, Years: 3, Seed: 5}
-	dir, _ := written(t, c)
+	dir, _ := population(t, c)
 	first := sums(t, dir)
 	before := runtime.GOMAXPROCS(1)
-	again, _ := written(t, c)
+	again, _ := population(t, c)
 	runtime.GOMAXPROCS(8)
-	parallel, _ := written(t, c)
+	parallel, _ := population(t, c)
 	runtime.GOMAXPROCS(before)
 	if !maps.Equal(first, sums(t, again)) || !maps.Equal(first, sums(t, parallel)) {
 		t.Error("one seed gives different bytes")
 	}
 	c.Seed++
-	other, _ := written(t, c)
+	other, _ := population(t, c)
 	for name, sum := range sums(t, other) {
 		if sum == first[name] && strings.Contains(name, "ER_PRS_F") {
 			t.Errorf("%s is the same for two seeds", name)
@@ -104,10 +104,49 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
+// Pieces of a file are compressed side by side, and stay in order.
+func TestPiecesKeepTheirOrder(t *testing.T) {
+	before := runtime.GOMAXPROCS(8)
+	defer runtime.GOMAXPROCS(before)
+	dir := t.TempDir()
+	out, err := newFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rows = 200_000
+	var tables []*table
+	for i := range 3 {
+		tables = append(tables, out.open("truth/t"+string(rune('0'+i)), columns("n mixed"), 2021))
+	}
+	for n := range rows {
+		for i, table := range tables {
+			mixed := 0
+			if n/7000%2 == 0 { // hard to compress, and therefore slow
+				mixed = n * 7919 * (i + 1) % 1_000_003
+			}
+			table.int(n).int(mixed).end()
+		}
+	}
+	if err := out.close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range tables {
+		read := readTable(t, filepath.Join(dir, "truth", "t"+string(rune('0'+i))+".csv.gz"))
+		if len(read) != rows {
+			t.Fatalf("%d rows of %d", len(read), rows)
+		}
+		for n, r := range read {
+			if number(r["n"]) != n {
+				t.Fatalf("row %d is row %s", n, r["n"])
+			}
+		}
+	}
+}
+
 // No two lines share nine keys, which openExtraction fails on, and every detail
 // row has its line but those of rule D19.
 func TestDetailsHaveTheirLine(t *testing.T) {
-	dir, _ := written(t, Config{Persons: 800, Years: 2, Seed: 11})
+	dir, _ := population(t, Config{Persons: 800, Years: 2, Seed: 11})
 	x := openExtraction(t, dir)
 	orphans, details := 0, 0
 	for _, table := range []string{"PHA", "UCD", "CAM", "BIO", "TIP", "ETE"} {
@@ -136,7 +175,7 @@ func TestDetailsHaveTheirLine(t *testing.T) {
 
 // Keys with fewer than nine columns join wrongly: DCT_ORD_NUM restarts.
 func TestBillNumbersRestart(t *testing.T) {
-	dir, _ := written(t, Config{Persons: 200, Years: 1, Seed: 2})
+	dir, _ := population(t, Config{Persons: 200, Years: 1, Seed: 2})
 	seen := map[string]int{}
 	x := openExtraction(t, dir)
 	for _, r := range x.lines {
@@ -151,7 +190,7 @@ func TestBillNumbersRestart(t *testing.T) {
 // file's year.
 func TestColumnsAreOfTheSchema(t *testing.T) {
 	schema := filepath.Join(refdata.Dir(t, "snds-schema"), "schemas")
-	dir, _ := written(t, Config{Persons: 60, Years: MaxYears, Seed: 1})
+	dir, _ := population(t, Config{Persons: 60, Years: MaxYears, Seed: 1})
 	type field struct {
 		Name        string `json:"name"`
 		DateCreated string `json:"dateCreated"`
@@ -221,7 +260,7 @@ func TestColumnsAreOfTheSchema(t *testing.T) {
 // The truth has the files and columns that the reference data's judge reads.
 func TestTruthHasTheJudgesColumns(t *testing.T) {
 	reference := filepath.Join(refdata.Dir(t, "snds-truth-small"), "truth")
-	dir, _ := written(t, Config{Persons: 40, Years: 1, Seed: 1})
+	dir, _ := population(t, Config{Persons: 40, Years: 1, Seed: 1})
 	names, _ := filepath.Glob(filepath.Join(reference, "*.csv.gz"))
 	if len(names) < 10 {
 		t.Fatalf("%d files of truth to compare with", len(names))
