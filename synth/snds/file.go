@@ -88,7 +88,7 @@ func (o *folder) compress() {
 			binary.LittleEndian.PutUint32(tail[4:], uint32(p.t.size))
 			packed.Write(tail[:])
 		}
-		if err := appendFile(filepath.Join(o.dir, filepath.FromSlash(p.t.path)), packed.Bytes(), p.first); err != nil {
+		if err := p.t.append(o.dir, packed.Bytes(), p.first, p.last); err != nil {
 			o.fail(err)
 		}
 		close(p.after)
@@ -96,20 +96,25 @@ func (o *folder) compress() {
 	}
 }
 
-func appendFile(path string, b []byte, create bool) error {
-	flag := os.O_WRONLY | os.O_APPEND
-	if create {
-		flag = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+// append adds a piece to the file, which is open from its first to its last.
+func (t *table) append(dir string, b []byte, first, last bool) (err error) {
+	if first {
+		t.file, err = os.OpenFile(filepath.Join(dir, filepath.FromSlash(t.path)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	}
-	f, err := os.OpenFile(path, flag, 0o644)
+	if t.file == nil {
+		if err != nil {
+			return fmt.Errorf("write claims: %w", err)
+		}
+		return nil // told before
+	}
+	_, err = t.file.Write(b)
+	if last || err != nil {
+		if closing := t.file.Close(); err == nil {
+			err = closing
+		}
+		t.file = nil
+	}
 	if err != nil {
-		return fmt.Errorf("write claims: %w", err)
-	}
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return fmt.Errorf("write claims: %w", err)
-	}
-	if err := f.Close(); err != nil {
 		return fmt.Errorf("write claims: %w", err)
 	}
 	return nil
@@ -153,8 +158,10 @@ type table struct {
 	before <-chan struct{}
 	rows   int64
 
-	crc  uint32 // the compressor's
-	size int64  // the compressor's
+	// What follows is the compressors'.
+	file *os.File
+	crc  uint32
+	size int64
 }
 
 // open starts a file with the columns that the layout has in a year.
