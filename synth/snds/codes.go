@@ -157,6 +157,7 @@ var (
 	myocarditis = []string{"I400", "I401", "I408", "I409", "I514"}
 	meningioma  = []string{"D320", "D329"}
 	excisions   = []string{"ACFA002", "ACFA028", "ABFA010", "ACFA001", "ACFA011", "ABFA008", "ACFA008"}
+	fatal       = []string{"I500", "J189", "I639", "C349", "A419", "R99"}
 	causes      = []string{"C349", "I219", "G309", "I64", "J449", "C509", "R99", "I500", "C189"}
 	causesYoung = []string{"X70", "V877", "R99", "C719"}
 	otherCauses = []string{"I10", "E119", "F03", "J960", "N189", "R092"}

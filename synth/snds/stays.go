@@ -52,9 +52,7 @@ func (g *generator) admissions(p *person) {
 	if p.died && p.d.Percent(55) {
 		entry := max(p.entry, p.exit.AddDays(-p.d.Below(12)))
 		if p.free(entry, p.exit) {
-			s := g.admission(p, entry)
-			s.exit, s.died, s.emergency = p.exit, true, true
-			g.shorten(&s)
+			s := stay{entry: entry, exit: p.exit, principal: fatal[p.d.Below(len(fatal))], units: 1, ghm: "23Z02Z", emergency: true, died: true, site: p.d.Pick(g.sites[1])}
 			p.stays, p.deathPM = append(p.stays, s), true
 		}
 	}
