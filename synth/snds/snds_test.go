@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -362,11 +363,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Memory does not grow with the number of persons.
-func TestMemoryIsFlat(t *testing.T) {
-	peak := func(persons int) uint64 {
-		var top uint64
-		dir := filepath.Join(t.TempDir(), "out")
+// A large population takes no more memory than a small one, and shows the
+// planted effect: five times the myocarditis on the days after the second dose,
+// and none after the first.
+func TestLargePopulation(t *testing.T) {
+	peak := func(persons int) (top uint64, dir string) {
+		dir = filepath.Join(t.TempDir(), "out")
 		_, err := Write(context.Background(), dir, Config{Persons: persons, Years: 1, Seed: 4}, func(done, _ int) {
 			if done%1024 == 0 {
 				runtime.GC()
@@ -378,13 +380,62 @@ func TestMemoryIsFlat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return top
+		return top, dir
 	}
-	few, many := peak(2000), peak(20_000)
+	few, _ := peak(2000)
+	many, dir := peak(20_000)
 	t.Logf("2,000 persons: %.1f MiB; 20,000 persons: %.1f MiB", float64(few)/(1<<20), float64(many)/(1<<20))
 	// Every file holds at most one piece back; 2,000 persons do not fill them.
 	if limit := few + 400*chunk; many > limit {
 		t.Errorf("20,000 persons take %d bytes, over %d", many, limit)
+	}
+
+	// The doses and the stays, from the truth; the days from the persons.
+	born, sex, died := map[string]string{}, map[string]string{}, map[string]string{}
+	for _, r := range readTable(t, filepath.Join(dir, "truth", "persons.csv.gz")) {
+		born[r["person_id"]], sex[r["person_id"]], died[r["person_id"]] = r["birth_year"], r["sex"], r["death_date"]
+	}
+	doses := map[string][2]string{}
+	for _, r := range readTable(t, filepath.Join(dir, "truth", "vaccinations.csv.gz")) {
+		// Born in these years, a man is 12 to 29 during all of 2021.
+		if who := r["person_id"]; r["source"] == "IR_VAC_F" && sex[who] == "1" && born[who] >= "1992" && born[who] <= "2008" && died[who] == "" {
+			d := doses[who]
+			d[number(r["dose"])-1] = r["date"]
+			doses[who] = d
+		}
+	}
+	var events, days [2][2]int // by dose; outside, at risk
+	ill := map[string][]string{}
+	for _, r := range readTable(t, filepath.Join(dir, "truth", "stays.csv.gz")) {
+		if r["planted"] == "myo" && r["year"] == "2021" {
+			ill[r["person_id"]] = append(ill[r["person_id"]], r["entry"])
+		}
+	}
+	for who, given := range doses {
+		for dose, day := range given {
+			if day == "" || addDays(day, 7) > "2021-12-31" {
+				continue
+			}
+			days[dose][0] += 365 - 7
+			days[dose][1] += 7
+			for _, entry := range ill[who] {
+				if entry > day && entry <= addDays(day, 7) {
+					events[dose][1]++
+				} else {
+					events[dose][0]++
+				}
+			}
+		}
+	}
+	for dose, want := range []float64{1, 5} {
+		e, d := events[dose], days[dose]
+		ratio := float64(e[1]) / float64(d[1]) / (float64(e[0]) / float64(d[0]))
+		// The logarithm of a ratio of rates has this standard error.
+		se := math.Sqrt(1/float64(max(1, e[0])) + 1/float64(max(1, e[1])))
+		t.Logf("dose %d: %d events in %d days at risk, %d in %d others: %.2f", dose+1, e[1], d[1], e[0], d[0], ratio)
+		if off := math.Abs(math.Log(ratio / want)); off > 2.6*se || e[0] < 50 {
+			t.Errorf("dose %d: a ratio of %.2f, not of about %.0f", dose+1, ratio, want)
+		}
 	}
 }
 
