@@ -433,7 +433,7 @@ func TestLargePopulation(t *testing.T) {
 		// The logarithm of a ratio of rates has this standard error.
 		se := math.Sqrt(1/float64(max(1, e[0])) + 1/float64(max(1, e[1])))
 		t.Logf("dose %d: %d events in %d days at risk, %d in %d others: %.2f", dose+1, e[1], d[1], e[0], d[0], ratio)
-		if off := math.Abs(math.Log(ratio / want)); off > 2.6*se || e[0] < 50 {
+		if off := math.Abs(math.Log(ratio / want)); off > 1.96*se || e[0] < 50 {
 			t.Errorf("dose %d: a ratio of %.2f, not of about %.0f", dose+1, ratio, want)
 		}
 	}
