@@ -323,14 +323,14 @@ func (g *generator) writeInjection(p *person, day galien.Date, product, dose int
 		id = &p.ids[p.lastIdentity()]
 	}
 	f := &g.forms.all[g.forms.centres[product]]
-	times := 1
+	times, nurse := 1, 940_000_000+p.d.Below(20_000)
 	if p.chance(injectionTwice) {
 		times = 2
 		g.count("V01_exact_duplicate_injection", "IR_VAC_F", 2, 1)
 	}
 	for range times {
 		g.vac.text(id.psa).text(id.ano).int(p.years(day)).int(p.sexCode()).text("CO").day(day).month(day).day(day).month(day)
-		g.vac.text(f.name).text(f.cip13).int(1).int(11).end()
+		g.vac.text(f.name).text(f.cip13).int(nurse).int(1).int(11).end()
 	}
 	g.truth[tVaccinations].text(p.id).day(day).text(f.cip13).text(f.atc).text(f.name).int(dose).text("IR_VAC_F").end()
 }

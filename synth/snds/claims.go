@@ -417,7 +417,7 @@ func (g *generator) writeLine(p *person, id *identity, home int, ordered galien.
 	t.cents(cents).int(l.sign).int(1).int(n).int(n).cents(cents)
 	t.text(regime).text(scheme.group).int(l.nature).optional(share).optional(surcharge)
 	t.int(l.extra).optional(qualifier).int(0).text(k.organism).optional(practice).int(l.nature)
-	t.professional(l.executor).professional(l.prescriber).int(l.specialty).int(l.prescribes)
+	t.professional(l.executor).professional(l.prescriber).null(1).int(l.specialty).int(l.prescribes)
 	t.keys(k).end()
 }
 

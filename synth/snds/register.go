@@ -364,7 +364,7 @@ func (g *generator) references() {
 	t := g.out.open("input/snds/REF/IR_PHA_R", drugLayout, lastYear)
 	for _, f := range g.forms.all {
 		if f.known {
-			t.text(f.cip13).int(f.cip7).text(f.name).text("N").text(f.name).text(f.atc).text(f.atc[:3]).text(f.atc).end()
+			t.text(f.cip13).int(f.cip7).null(1).text(f.name).text("N").text(f.name).text(f.atc).text(f.atc[:3]).text(f.atc).end()
 		}
 	}
 	years := slices.Clone(oldYears)
