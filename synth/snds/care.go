@@ -33,7 +33,7 @@ func (g *generator) care(p *person) {
 			g.treatment(p, use)
 		}
 	}
-	if age := p.years(p.entry); p.female && age >= 15 && age < 60 && p.chance(50) {
+	if age := p.years(p.entry); p.female && age >= 15 && age < 60 && p.chance(hormones) {
 		g.hormone(p)
 	}
 	for y := p.entry.Year(); y <= p.exit.Year(); y++ {
@@ -258,7 +258,7 @@ func (g *generator) hormone(p *person) {
 		l.boxes, l.sign = []box{{form, 1}}, 1
 		return l
 	}
-	if p.d.Percent(30) {
+	if p.chance(phantoms) {
 		l := dispensing(day)
 		id, flux := p.identityAt(day), g.lag(p, day)
 		g.correct(p, fullCancellation, id, id, day, day, flux, min(flux+p.d.Below(3), g.month(day)+18), []line{l}, 0)

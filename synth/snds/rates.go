@@ -21,8 +21,10 @@ const (
 	myoRiskDays   = 7
 	meningiomas   = 200 // per 100,000 person-years
 	meningiomaHR  = 6
-	quietDays     = 8 // after an admission, before another
-	onlyUnit      = 6 // percent of myocarditis diagnosed in a unit's summary alone
+	hormones      = 50  // permille of women of 15 to 59 who are prescribed cyproterone
+	phantoms      = 300 // of them: a single dispensing, cancelled
+	quietDays     = 8   // after an admission, before another
+	onlyUnit      = 6   // percent of myocarditis diagnosed in a unit's summary alone
 	onlySecondary = 10
 )
 
