@@ -88,7 +88,9 @@ var policy = map[string]rule{
 	// faces
 	"api": {third: []string{xsys}},
 
-	"synth":      {first: []string{"cdm"}},
+	"synth":      {first: []string{"cdm", "synth/life"}},
+	"synth/life": {},
+	"synth/snds": {first: []string{"synth/life"}},
 	"examples":   {},
 	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, humanize, progress, xterm}, cgo: true, clock: true},
 }

@@ -1,6 +1,9 @@
 package synth
 
-import "galien"
+import (
+	"galien"
+	"galien/synth/life"
+)
 
 // simulate makes person i of the world, reusing p's memory. A person depends
 // on the seed and on i alone, not on the persons before.
@@ -11,7 +14,7 @@ func (w *world) simulate(p *person, i int) {
 		measurements: p.measurements[:0], observations: p.observations[:0],
 		periods: p.periods[:0], starts: p.starts[:0], vaccinated: p.vaccinated[:0],
 	}
-	p.d.seed(w.seed, personStream, uint64(i))
+	p.d.Seed(w.seed, personStream, uint64(i))
 	entry := w.born(p)
 	w.fallIll(p)
 	exit := w.leave(p, entry)
@@ -32,20 +35,20 @@ func (w *world) simulate(p *person, i int) {
 
 // born draws sex, birth and the first day in the country.
 func (w *world) born(p *person) (entry galien.Date) {
-	switch p.d.pick(w.kinds) {
+	switch p.d.Pick(w.kinds) {
 	case 1: // born in the period
-		p.female = p.d.below(1000) >= birthsMale
-		p.birth = w.start.AddDays(p.d.below(w.end.DaysSince(w.start) + 1))
+		p.female = p.d.Below(1000) >= life.BirthsMale
+		p.birth = w.start.AddDays(p.d.Below(w.end.DaysSince(w.start) + 1))
 		return p.birth
 	case 2: // arrived in the period, aged 18 to 45
-		p.female = p.d.percent(52)
-		entry = w.start.AddDays(1 + p.d.below(w.end.DaysSince(w.start)))
-		p.birth = entry.AddDays(-18*365 - p.d.below(27*365))
+		p.female = p.d.Percent(52)
+		entry = w.start.AddDays(1 + p.d.Below(w.end.DaysSince(w.start)))
+		p.birth = entry.AddDays(-18*365 - p.d.Below(27*365))
 		return entry
 	default:
-		band := p.d.pick(pyramid)
-		p.female = p.d.below(1000) >= men[band]
-		p.birth = w.start.AddDays(-(band*1826 + p.d.below(1826)) - 1)
+		band := p.d.Pick(life.Pyramid)
+		p.female = p.d.Below(1000) >= life.Men[band]
+		p.birth = w.start.AddDays(-(band*1826 + p.d.Below(1826)) - 1)
 		return w.start
 	}
 }
@@ -53,28 +56,28 @@ func (w *world) born(p *person) (entry galien.Date) {
 // fallIll draws the onset of the diseases that stay, over the whole life, and
 // how they will be treated.
 func (w *world) fallIll(p *person) {
-	p.smoker = p.d.percent(27)
-	p.onMetformin, p.onInhibitor = p.d.percent(82), p.d.percent(60)
-	p.hba1c = 590 + p.d.below(280)
+	p.smoker = p.d.Percent(27)
+	p.onMetformin, p.onInhibitor = p.d.Percent(82), p.d.Percent(60)
+	p.hba1c = 590 + p.d.Below(280)
 	last := w.end.DaysSince(p.birth)
-	draw := func(wait *waiting, rate func(day int) hazard) onset {
-		day, ok := wait.next(&p.d, 0, last, rate)
+	draw := func(wait *life.Waiting, rate func(day int) life.Hazard) onset {
+		day, ok := wait.Next(&p.d, 0, last, rate)
 		return onset{ok, p.birth.AddDays(day)}
 	}
-	p.diabetes = draw(w.waitDiabetes, diabetesRate.at)
-	p.hypertension = draw(w.waitHypertension, hypertensionRate.at)
-	p.heart = draw(w.waitHeart, func(day int) hazard {
-		h := heartFailureRate.at(day)
+	p.diabetes = draw(w.waitDiabetes, diabetesRate.At)
+	p.hypertension = draw(w.waitHypertension, hypertensionRate.At)
+	p.heart = draw(w.waitHeart, func(day int) life.Hazard {
+		h := heartFailureRate.At(day)
 		if p.hypertension.by(p.birth.AddDays(day)) {
-			return h.times(1600)
+			return h.Times(1600)
 		}
 		return h
 	})
-	p.lung = draw(w.waitLung, func(day int) hazard {
+	p.lung = draw(w.waitLung, func(day int) life.Hazard {
 		if p.smoker {
-			return lungDiseaseRate.at(day).times(3000)
+			return lungDiseaseRate.At(day).Times(3000)
 		}
-		return lungDiseaseRate.at(day).times(300)
+		return lungDiseaseRate.At(day).Times(300)
 	})
 }
 
@@ -82,26 +85,26 @@ func (w *world) fallIll(p *person) {
 func (w *world) leave(p *person, entry galien.Date) (exit galien.Date) {
 	exit = w.end
 	from, last := p.age(entry)+1, p.age(w.end)
-	if day, ok := w.waitDepart.next(&p.d, from, last, departRate.at); ok {
+	if day, ok := w.waitDepart.Next(&p.d, from, last, departRate.At); ok {
 		exit = p.birth.AddDays(day)
 	}
 	sex := 0
 	if p.female {
 		sex = 1
 	}
-	day, ok := w.waitDeath.next(&p.d, from, p.age(exit), func(day int) hazard {
+	day, ok := w.waitDeath.Next(&p.d, from, p.age(exit), func(day int) life.Hazard {
 		date := p.birth.AddDays(day)
-		h := w.deaths[sex][min(p.years(date), oldest)]
+		h := w.deaths[sex][min(p.years(date), life.Oldest)]
 		_, month, _ := date.Civil()
-		h = h.times(winter[month-1])
+		h = h.Times(winter[month-1])
 		if w.seasons.hot(date) && day > 75*365 {
-			h = h.times(1400)
+			h = h.Times(1400)
 		}
 		if p.heart.by(date) {
-			h = h.times(2000)
+			h = h.Times(2000)
 		}
 		if p.lung.by(date) {
-			h = h.times(1400)
+			h = h.Times(1400)
 		}
 		return h
 	})
@@ -110,9 +113,9 @@ func (w *world) leave(p *person, entry galien.Date) (exit galien.Date) {
 	}
 	p.died, p.death = true, p.birth.AddDays(day)
 	switch {
-	case p.heart.by(p.death) && p.d.percent(60):
+	case p.heart.by(p.death) && p.d.Percent(60):
 		p.cause = heartFailure
-	case p.lung.by(p.death) && p.d.percent(40):
+	case p.lung.by(p.death) && p.d.Percent(40):
 		p.cause = lungDisease
 	}
 	return p.death
@@ -121,9 +124,9 @@ func (w *world) leave(p *person, entry galien.Date) (exit galien.Date) {
 // cover cuts the time in the country into observation periods: 6 % of persons
 // lose their insurance for two months to a year.
 func (w *world) cover(p *person, entry, exit galien.Date) {
-	if length := exit.DaysSince(entry); length > 200 && p.d.percent(6) {
-		from := entry.AddDays(60 + p.d.below(length-120))
-		to := from.AddDays(60 + p.d.below(300))
+	if length := exit.DaysSince(entry); length > 200 && p.d.Percent(6) {
+		from := entry.AddDays(60 + p.d.Below(length-120))
+		to := from.AddDays(60 + p.d.Below(300))
 		p.periods = append(p.periods, galien.Period{Start: entry, End: from.AddDays(-1)})
 		if exit.DaysSince(to) < 30 {
 			return
@@ -145,7 +148,7 @@ func (w *world) firstSigns(p *person, o galien.Period) {
 		}
 	}
 	if p.heart.on && o.Contains(p.heart.date) {
-		p.admit(o, p.heart.date, congestiveFailure, 4+p.d.below(8))
+		p.admit(o, p.heart.date, congestiveFailure, 4+p.d.Below(8))
 	}
 }
 
@@ -168,12 +171,12 @@ func (w *world) followUp(p *person, o galien.Period) {
 		seen[c.concept] = true
 	}
 	diagnose := func(v int, s onset, concept galien.ConceptID, day galien.Date) {
-		if s.by(day) && (!seen[concept] || p.d.percent(40)) {
+		if s.by(day) && (!seen[concept] || p.d.Percent(40)) {
 			seen[concept] = true
 			p.condition(v, concept, 0)
 		}
 	}
-	for day := o.Start.AddDays(p.d.below(80)); day <= o.End; day = day.AddDays(74 + p.d.below(44)) {
+	for day := o.Start.AddDays(p.d.Below(80)); day <= o.End; day = day.AddDays(74 + p.d.Below(44)) {
 		if !p.diabetes.by(day) && !p.hypertension.by(day) && !p.heart.by(day) && !p.lung.by(day) {
 			continue
 		}
@@ -183,19 +186,19 @@ func (w *world) followUp(p *person, o galien.Period) {
 		diagnose(v, p.heart, heartFailure, day)
 		diagnose(v, p.lung, lungDisease, day)
 		if p.diabetes.by(day) {
-			if p.onMetformin && p.d.percent(93) {
+			if p.onMetformin && p.d.Percent(93) {
 				p.deliver(v, metformin, day, 90)
 			}
-			if p.d.percent(55) {
-				p.measurements = append(p.measurements, measurement{hba1c, day, p.hba1c + p.d.bell(45), v})
+			if p.d.Percent(55) {
+				p.measurements = append(p.measurements, measurement{hba1c, day, p.hba1c + p.d.Bell(45), v})
 			}
 		}
-		if p.hypertension.by(day) && p.onInhibitor && p.d.percent(93) {
+		if p.hypertension.by(day) && p.onInhibitor && p.d.Percent(93) {
 			p.deliver(v, ramipril, day, 90)
 		}
-		if p.d.percent(25) {
+		if p.d.Percent(25) {
 			drift := max(0, p.years(day)-55)
-			p.measurements = append(p.measurements, measurement{creatinineTest, day, max(35, creatinine+drift+p.d.bell(14)), v})
+			p.measurements = append(p.measurements, measurement{creatinineTest, day, max(35, creatinine+drift+p.d.Bell(14)), v})
 		}
 	}
 }
@@ -204,7 +207,7 @@ func (w *world) followUp(p *person, o galien.Period) {
 func (w *world) vaccinate(p *person, o galien.Period) {
 	for y := o.Start.Year(); y <= o.End.Year(); y++ {
 		day, _ := galien.NewDate(y, 10, 15)
-		day = day.AddDays(p.d.below(60))
+		day = day.AddDays(p.d.Below(60))
 		share := 4
 		switch {
 		case p.years(day) >= 65:
@@ -212,7 +215,7 @@ func (w *world) vaccinate(p *person, o galien.Period) {
 		case p.diabetes.by(day) || p.lung.by(day) || p.heart.by(day):
 			share = 25
 		}
-		if p.d.percent(share) && o.Contains(day) && p.age(day) > 180 {
+		if p.d.Percent(share) && o.Contains(day) && p.age(day) > 180 {
 			p.deliver(p.visit(o, day, consultation, 0), vaccine, day, 1)
 			p.vaccinated = append(p.vaccinated, y)
 		}
@@ -221,38 +224,38 @@ func (w *world) vaccinate(p *person, o galien.Period) {
 
 // winters records influenza; the vaccine of the autumn before halves it.
 func (w *world) winters(p *person, o galien.Period) {
-	rate := func(day int) hazard {
+	rate := func(day int) life.Hazard {
 		date := p.birth.AddDays(day)
-		h := fluRate.at(day).times(w.seasons.fluAt(date))
+		h := fluRate.At(day).Times(w.seasons.fluAt(date))
 		for _, y := range p.vaccinated {
 			if y == date.Year()-1 {
-				return h.times(500)
+				return h.Times(500)
 			}
 		}
 		return h
 	}
 	for day, last := p.age(o.Start), p.age(o.End); ; day += 90 {
 		var ok bool
-		if day, ok = w.waitFlu.next(&p.d, day, last, rate); !ok {
+		if day, ok = w.waitFlu.Next(&p.d, day, last, rate); !ok {
 			return
 		}
 		date := p.birth.AddDays(day)
-		if p.d.below(110*365) < day-60*365 {
-			nights := 3 + p.d.below(7)
+		if p.d.Below(110*365) < day-60*365 {
+			nights := 3 + p.d.Below(7)
 			p.condition(p.visit(o, date, stay, nights), influenza, nights)
 		} else {
-			p.condition(p.visit(o, date, consultation, 0), influenza, 5+p.d.below(6))
+			p.condition(p.visit(o, date, consultation, 0), influenza, 5+p.d.Below(6))
 		}
 	}
 }
 
 // summers records what a fortnight of heat does to the old.
 func (w *world) summers(p *person, o galien.Period) {
-	p.each(w.waitHeat, o, 10, func(day int) hazard {
+	p.each(w.waitHeat, o, 10, func(day int) life.Hazard {
 		if !w.seasons.hot(p.birth.AddDays(day)) {
 			return 0
 		}
-		return heatRate.at(day)
+		return heatRate.At(day)
 	}, func(date galien.Date) {
 		p.condition(p.visit(o, date, emergency, 0), heatSyncope, 1)
 	})
@@ -260,24 +263,24 @@ func (w *world) summers(p *person, o galien.Period) {
 
 // relapses records the admissions of a failing heart or of bad lungs.
 func (w *world) relapses(p *person, o galien.Period) {
-	p.each(w.waitDecompensate, o, 20, func(day int) hazard {
+	p.each(w.waitDecompensate, o, 20, func(day int) life.Hazard {
 		if !p.heart.by(p.birth.AddDays(day - 30)) {
 			return 0
 		}
-		return decompensateRate.at(day)
-	}, func(date galien.Date) { p.admit(o, date, congestiveFailure, 3+p.d.below(10)) })
-	p.each(w.waitExacerbate, o, 20, func(day int) hazard {
+		return decompensateRate.At(day)
+	}, func(date galien.Date) { p.admit(o, date, congestiveFailure, 3+p.d.Below(10)) })
+	p.each(w.waitExacerbate, o, 20, func(day int) life.Hazard {
 		date := p.birth.AddDays(day)
 		if !p.lung.by(date.AddDays(-30)) {
 			return 0
 		}
-		return exacerbateRate.at(day).times(800 + w.seasons.fluAt(date)*8/10)
+		return exacerbateRate.At(day).Times(800 + w.seasons.fluAt(date)*8/10)
 	}, func(date galien.Date) {
-		if p.d.percent(60) {
+		if p.d.Percent(60) {
 			p.condition(p.visit(o, date, emergency, 0), lungDisease, 1)
 			return
 		}
-		nights := 2 + p.d.below(7)
+		nights := 2 + p.d.Below(7)
 		p.condition(p.visit(o, date, stay, nights), lungDisease, nights)
 	})
 }
@@ -286,14 +289,14 @@ func (w *world) relapses(p *person, o galien.Period) {
 // asks adults once whether they smoke.
 func (w *world) consultations(p *person, o galien.Period) {
 	asked := len(p.observations) > 0
-	p.each(w.waitConsult, o, 7, func(day int) hazard {
-		return consultRate.at(day).times(900 + w.seasons.fluAt(p.birth.AddDays(day))*4/10)
+	p.each(w.waitConsult, o, 7, func(day int) life.Hazard {
+		return consultRate.At(day).Times(900 + w.seasons.fluAt(p.birth.AddDays(day))*4/10)
 	}, func(date galien.Date) {
 		v := p.visit(o, date, consultation, 0)
 		switch {
-		case p.d.below(1400) < 300+w.seasons.fluAt(date)*6/10:
-			p.condition(v, respiratoryInfection, 4+p.d.below(8))
-		case p.d.percent(25):
+		case p.d.Below(1400) < 300+w.seasons.fluAt(date)*6/10:
+			p.condition(v, respiratoryInfection, 4+p.d.Below(8))
+		case p.d.Percent(25):
 			p.condition(v, headache, 1)
 		}
 		if !asked && p.years(date) >= 18 {
@@ -321,29 +324,29 @@ func (w *world) pains(p *person, o galien.Period) {
 	day, last := p.age(first), p.age(o.End)
 	for {
 		var ok bool
-		if day, ok = w.waitPain.next(&p.d, day, last, painRate.at); !ok {
+		if day, ok = w.waitPain.Next(&p.d, day, last, painRate.At); !ok {
 			return
 		}
 		date := p.birth.AddDays(day)
 		p.starts = append(p.starts, date)
 		what, why := diclofenac, galien.ConceptID(backPain)
-		if p.d.percent(36) {
+		if p.d.Percent(36) {
 			what = celecoxib
 		}
-		if p.years(date) >= 50 && p.d.percent(60) {
+		if p.years(date) >= 50 && p.d.Percent(60) {
 			why = osteoarthritis
 		}
 		for {
 			v := p.visit(o, date, consultation, 0)
 			p.condition(v, why, 0)
 			days := 14
-			if p.d.percent(40) {
+			if p.d.Percent(40) {
 				days = 30
 			}
 			end := p.deliver(v, what, date, days)
 			day = p.age(end) + eraGap + 1
-			again := end.AddDays(1 + p.d.below(20))
-			if !p.d.percent(34) || again > o.End || p.died && again > p.death {
+			again := end.AddDays(1 + p.d.Below(20))
+			if !p.d.Percent(34) || again > o.End || p.died && again > p.death {
 				break
 			}
 			date = again
@@ -353,27 +356,27 @@ func (w *world) pains(p *person, o galien.Period) {
 
 // bleedings records gastrointestinal bleeding, with the planted association.
 func (w *world) bleedings(p *person, o galien.Period) {
-	p.each(w.waitBleed, o, bleedQuiet+1, func(day int) hazard {
+	p.each(w.waitBleed, o, bleedQuiet+1, func(day int) life.Hazard {
 		if p.atRisk(p.birth.AddDays(day)) {
-			return bleedRate.at(day).times(hazardRatio)
+			return bleedRate.At(day).Times(hazardRatio)
 		}
-		return bleedRate.at(day)
+		return bleedRate.At(day)
 	}, func(date galien.Date) {
 		place, nights := emergency, 0
-		if p.d.percent(70) {
-			place, nights = stay, 2+p.d.below(7)
+		if p.d.Percent(70) {
+			place, nights = stay, 2+p.d.Below(7)
 		}
 		v := p.visit(o, date, place, nights)
 		what := galien.ConceptID(bleeding)
 		exam := galien.ConceptID(endoscopy)
 		switch {
-		case p.d.percent(30):
+		case p.d.Percent(30):
 			what = melena
-		case p.d.percent(25):
+		case p.d.Percent(25):
 			what, exam = rectalBleeding, colonoscopy
 		}
 		p.condition(v, what, nights)
-		if p.d.percent(75) {
+		if p.d.Percent(75) {
 			p.procedures = append(p.procedures, procedure{exam, date, v})
 		}
 	})
@@ -391,11 +394,11 @@ func (p *person) atRisk(d galien.Date) bool {
 
 // each calls happen for every event of a process in the period, leaving quiet
 // days from one event to the next.
-func (p *person) each(wait *waiting, o galien.Period, quiet int, rate func(day int) hazard, happen func(galien.Date)) {
+func (p *person) each(wait *life.Waiting, o galien.Period, quiet int, rate func(day int) life.Hazard, happen func(galien.Date)) {
 	day, last := p.age(o.Start), p.age(o.End)
 	for {
 		var ok bool
-		if day, ok = wait.next(&p.d, day, last, rate); !ok {
+		if day, ok = wait.Next(&p.d, day, last, rate); !ok {
 			return
 		}
 		happen(p.birth.AddDays(day))

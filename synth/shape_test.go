@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"galien"
+	"galien/synth/life"
 )
 
-// The age pyramid adds up to the persons born before the start, and its shares
+// The age life.Pyramid adds up to the persons born before the start, and its shares
 // follow the table within five standard errors.
 func TestPyramid(t *testing.T) {
 	m, truth := population(t, Config{Persons: 6000, Seed: 2})
@@ -51,14 +52,14 @@ func TestPyramid(t *testing.T) {
 		t.Errorf("the bands hold %d persons of %d", sum, before)
 	}
 	total := 0
-	for _, n := range pyramid {
+	for _, n := range life.Pyramid {
 		total += n
 	}
 	// Arrivals are 18 to 45 years old, so the shares are compared above 50.
 	for i := 10; i < 20; i++ {
 		b := truth.AgeAtStart[i]
-		present := float64(truth.Persons) * 1000 / float64(1000+(birthsPerYear+arrivalsPerYear)*DefaultYears)
-		want := present * float64(pyramid[i]) / float64(total)
+		present := float64(truth.Persons) * 1000 / float64(1000+(life.BirthsPerYear+life.ArrivalsPerYear)*DefaultYears)
+		want := present * float64(life.Pyramid[i]) / float64(total)
 		if off := math.Abs(float64(b.Men+b.Women) - want); off > 5*math.Sqrt(want) {
 			t.Errorf("%d persons aged %d to %d, about %.0f expected", b.Men+b.Women, b.From, b.From+4, want)
 		}
@@ -112,9 +113,9 @@ func TestSeasonsAndGradients(t *testing.T) {
 // Death follows Gompertz: deaths by age and sex agree with the expectation
 // worked out from the table of hazards and the days lived.
 func TestMortality(t *testing.T) {
-	law := newMortality()
+	law := life.NewMortality()
 	for sex, want := range [2]float64{1.1, 1.118} {
-		if got := float64(law[sex][80]-perYear(15)) / float64(law[sex][79]-perYear(15)); math.Abs(got-want) > 0.002 {
+		if got := float64(law[sex][80]-life.PerYear(15)) / float64(law[sex][79]-life.PerYear(15)); math.Abs(got-want) > 0.002 {
 			t.Errorf("sex %d: mortality grows by %.4f a year of age, want %.4f", sex, got, want)
 		}
 	}
@@ -138,7 +139,7 @@ func TestMortality(t *testing.T) {
 			sex = 1
 		}
 		for day := w.start.AddDays(1); day <= exit; day = day.AddDays(30) {
-			expected += float64(law[sex][min(p.years(day), oldest)]) / float64(certain) * float64(min(30, exit.DaysSince(day)+1))
+			expected += float64(law[sex][min(p.years(day), life.Oldest)]) / float64(life.Certain) * float64(min(30, exit.DaysSince(day)+1))
 		}
 	}
 	if deaths < 100 || math.Abs(float64(deaths)-expected) > 4.5*math.Sqrt(expected) {
@@ -149,14 +150,14 @@ func TestMortality(t *testing.T) {
 // The waiting times of a constant hazard are geometric: the mean is one over
 // the daily probability, whatever the ceiling.
 func TestWaiting(t *testing.T) {
-	for _, ceiling := range []hazard{2_000_000, 50_000_000} {
-		w := newWaiting(ceiling)
-		var d draws
-		d.seed(1, personStream, uint64(ceiling))
+	for _, ceiling := range []life.Hazard{2_000_000, 50_000_000} {
+		w := life.NewWaiting(ceiling)
+		var d life.Stream
+		d.Seed(1, personStream, uint64(ceiling))
 		var sum float64
 		const n = 20000
 		for range n {
-			day, ok := w.next(&d, 0, 1<<30, func(int) hazard { return 2_000_000 })
+			day, ok := w.Next(&d, 0, 1<<30, func(int) life.Hazard { return 2_000_000 })
 			if !ok {
 				t.Fatal("an event that never came")
 			}
@@ -167,12 +168,12 @@ func TestWaiting(t *testing.T) {
 			t.Errorf("ceiling %d: mean wait %.1f days, want 499", ceiling, mean)
 		}
 	}
-	w := newWaiting(1_000_000)
-	var d draws
-	if _, ok := w.next(&d, 10, 9, func(int) hazard { return 1_000_000 }); ok {
+	w := life.NewWaiting(1_000_000)
+	var d life.Stream
+	if _, ok := w.Next(&d, 10, 9, func(int) life.Hazard { return 1_000_000 }); ok {
 		t.Error("an event in an empty span")
 	}
-	if _, ok := w.next(&d, 0, 1_000_000, func(int) hazard { return 0 }); ok {
+	if _, ok := w.Next(&d, 0, 1_000_000, func(int) life.Hazard { return 0 }); ok {
 		t.Error("an event without a hazard")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"galien"
+	"galien/synth/life"
 )
 
 var (
@@ -111,7 +112,7 @@ func (o *output) places(w *world) {
 	}
 	for i := range w.doctors {
 		id := int64(i + 1)
-		h := mix(w.seed ^ uint64(i)<<20)
+		h := life.Mix(w.seed ^ uint64(i)<<20)
 		gender, given := int64(male), givenMale
 		if h%2 == 1 {
 			gender, given = female, givenFemale
@@ -136,8 +137,8 @@ func (p *person) identity(department string, h uint64) string {
 // person writes one life.
 func (o *output) person(w *world, p *person) {
 	id := p.sourceID()
-	h := mix(w.seed ^ uint64(p.index)<<8 ^ personStream)
-	dep := departments[p.d.pick(departmentWeights())]
+	h := life.Mix(w.seed ^ uint64(p.index)<<8 ^ personStream)
+	dep := departments[p.d.Pick(departmentWeights())]
 	home := int64(w.sites + 1 + p.index)
 	doctor := int64(1 + h%uint64(w.doctors))
 	hospital := int64(1 + 2*(h>>20%uint64((w.sites+1)/2)))

@@ -1,6 +1,9 @@
 package synth
 
-import "galien"
+import (
+	"galien"
+	"galien/synth/life"
+)
 
 // lastYear is the last calendar year of every population.
 const lastYear = 2023
@@ -11,41 +14,41 @@ type world struct {
 	seed       uint64
 	start, end galien.Date
 	seasons    calendar
-	deaths     *mortality
+	deaths     *life.Mortality
 	kinds      []int // weights: present at the start, born later, arrived later
 	sites      int   // care sites; the first is a hospital
 	doctors    int   // general practitioners
 	tally      tally
 
 	waitDeath, waitDiabetes, waitHypertension, waitHeart, waitLung, waitPain, waitBleed,
-	waitFlu, waitConsult, waitDecompensate, waitExacerbate, waitHeat, waitDepart *waiting
+	waitFlu, waitConsult, waitDecompensate, waitExacerbate, waitHeat, waitDepart *life.Waiting
 }
 
 func newWorld(c Config) *world {
 	first := lastYear - c.Years + 1
 	start, _ := galien.NewDate(first, 1, 1)
 	end, _ := galien.NewDate(lastYear, 12, 31)
-	m := newMortality()
+	m := life.NewMortality()
 	return &world{
 		persons: c.Persons, seed: c.Seed, start: start, end: end,
 		seasons: newCalendar(first, c.Years, c.Seed), deaths: m,
-		kinds:   []int{1000, birthsPerYear * c.Years, arrivalsPerYear * c.Years},
+		kinds:   []int{1000, life.BirthsPerYear * c.Years, life.ArrivalsPerYear * c.Years},
 		sites:   2 + c.Persons/2000,
 		doctors: 4 + c.Persons/600,
 
-		waitDeath:        newWaiting(m.peak()),
-		waitDiabetes:     newWaiting(diabetesRate.peak()),
-		waitHypertension: newWaiting(hypertensionRate.peak()),
-		waitHeart:        newWaiting(heartFailureRate.peak().times(1600)),
-		waitLung:         newWaiting(lungDiseaseRate.peak().times(3000)),
-		waitPain:         newWaiting(painRate.peak()),
-		waitBleed:        newWaiting(bleedRate.peak().times(hazardRatio)),
-		waitFlu:          newWaiting(fluRate.peak()),
-		waitConsult:      newWaiting(consultRate.peak().times(1300)),
-		waitDecompensate: newWaiting(decompensateRate.peak()),
-		waitExacerbate:   newWaiting(exacerbateRate.peak().times(1600)),
-		waitHeat:         newWaiting(heatRate.peak()),
-		waitDepart:       newWaiting(departRate.peak()),
+		waitDeath:        life.NewWaiting(m.Peak()),
+		waitDiabetes:     life.NewWaiting(diabetesRate.Peak()),
+		waitHypertension: life.NewWaiting(hypertensionRate.Peak()),
+		waitHeart:        life.NewWaiting(heartFailureRate.Peak().Times(1600)),
+		waitLung:         life.NewWaiting(lungDiseaseRate.Peak().Times(3000)),
+		waitPain:         life.NewWaiting(painRate.Peak()),
+		waitBleed:        life.NewWaiting(bleedRate.Peak().Times(hazardRatio)),
+		waitFlu:          life.NewWaiting(fluRate.Peak()),
+		waitConsult:      life.NewWaiting(consultRate.Peak().Times(1300)),
+		waitDecompensate: life.NewWaiting(decompensateRate.Peak()),
+		waitExacerbate:   life.NewWaiting(exacerbateRate.Peak().Times(1600)),
+		waitHeat:         life.NewWaiting(heatRate.Peak()),
+		waitDepart:       life.NewWaiting(departRate.Peak()),
 	}
 }
 
@@ -94,7 +97,7 @@ type (
 
 // person is one simulated life, as far as insurance saw it.
 type person struct {
-	d            draws
+	d            life.Stream
 	index        int
 	female       bool
 	birth        galien.Date

@@ -36,6 +36,7 @@ var commands = []func() *cobra.Command{
 	newExtractCommand,
 	newAuditCommand,
 	newServeCommand,
+	newSynthCommand,
 	newDemoCommand,
 }
 
