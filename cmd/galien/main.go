@@ -34,6 +34,7 @@ var commands = []func() *cobra.Command{
 	newTableCommand,
 	newReleaseCommand,
 	newExtractCommand,
+	newExportCommand,
 	newAuditCommand,
 	newDemoCommand,
 }

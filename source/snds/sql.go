@@ -66,7 +66,7 @@ func run(ctx context.Context, db executor, name string, without []string) error 
 	}
 	for _, statement := range statements(text) {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			println(err.Error()); return duck.Error("clean ("+name+")", err)
+			return duck.Error("clean ("+name+")", err)
 		}
 	}
 	return nil

@@ -11,8 +11,6 @@ GROUP BY ALL;
 -- Each line with its person, and the one rule that removes it.
 CREATE TEMP TABLE claim AS
 SELECT p.DCT_ORD_NUM, p.FLX_DIS_DTD, p.FLX_EMT_NUM, p.FLX_EMT_ORD, p.FLX_EMT_TYP, p.FLX_TRT_DTD, p.ORG_CLE_NUM, p.PRS_ORD_NUM, p.REM_TYP_AFF,
-  -- The statement on which the line stands: the nine keys without the line's own.
-  hash(p.DCT_ORD_NUM, p.FLX_DIS_DTD, p.FLX_EMT_NUM, p.FLX_EMT_ORD, p.FLX_EMT_TYP, p.FLX_TRT_DTD, p.ORG_CLE_NUM) AS statement,
   b.person_id, b.identity, b.has_several, p.EXE_SOI_DTD AS day, p.EXE_SOI_DTF AS last_day, p.PRS_NAT_REF, p.PRS_ACT_QTE AS quantity,
   p.PFS_EXE_NUM AS executor, p.PFS_PRE_NUM AS prescriber, p.PSE_SPE_COD AS specialty, e.finess, e.clinic_stay,
   p.DPN_QLF IS NULL OR p.PRS_DPN_QLP IS NULL OR p.CPL_MAJ_TOP IS NULL OR p.CPL_AFF_COD IS NULL AS unqualified,
@@ -46,7 +44,7 @@ SELECT removed_by, 'ER_PRS_F', count(*), count(*) FROM claim WHERE removed_by IN
 INSERT INTO ledger
 SELECT 'D01', 'ER_PRS_F', count(*), 0 FROM claim WHERE FLX_DIS_DTD > day + INTERVAL 6 MONTH
 UNION ALL
-SELECT 'D12', 'ER_PRS_F', count(*), 0 FROM claim WHERE $D12 AND unqualified AND removed_by IS NULL
+SELECT 'D12', 'ER_PRS_F', count(*), 0 FROM claim WHERE $D12 AND unqualified AND coalesce(removed_by, '') NOT IN ('D14', 'D15', 'D16', 'lost')
 UNION ALL
 SELECT 'D17', 'ER_ETE_F', count(*), count(*) FROM er_ete_f WHERE $D17 AND ETE_IND_TAA = 2 AND ETE_GHS_NUM <> 0;
 
@@ -78,7 +76,7 @@ UNION ALL
 SELECT 'TIP', $keys, _file, TIP_ACT_QSN, ltrim(TIP_PRS_IDE, '0') FROM er_tip_f;
 
 CREATE TEMP TABLE detailed AS
-SELECT d.kind, d.code, coalesce(d.quantity, c.quantity) AS quantity, c.person_id, c.identity, c.day, c.executor, c.prescriber, c.statement, c.removed_by,
+SELECT d.kind, d.code, coalesce(d.quantity, c.quantity) AS quantity, c.person_id, c.identity, c.day, c.executor, c.prescriber, c.removed_by,
   c.day IS NULL AS orphan, d._file, d.DCT_ORD_NUM, d.FLX_DIS_DTD, d.FLX_EMT_NUM, d.FLX_EMT_ORD, d.FLX_EMT_TYP, d.FLX_TRT_DTD, d.ORG_CLE_NUM, d.PRS_ORD_NUM, d.REM_TYP_AFF
 FROM detail d LEFT JOIN claim c ON $on(c, d);
 
@@ -101,11 +99,11 @@ UNION ALL
 SELECT 'D09', 'ER_PHA_F', count(*), 0 FROM er_pha_f WHERE $D09 AND PHA_PRS_C13 IS NULL AND PHA_PRS_IDE IS NOT NULL;
 
 INSERT INTO care_line
-SELECT kind, person_id, identity, day, code, quantity, executor, prescriber, statement FROM detailed WHERE removed_by IS NULL AND NOT orphan;
+SELECT kind, person_id, identity, day, code, quantity, executor, prescriber, FLX_DIS_DTD FROM detailed WHERE removed_by IS NULL AND NOT orphan;
 
 -- Consultations and visits are lines without a detail.
 INSERT INTO care_line
-SELECT 'PRS', person_id, identity, day, PRS_NAT_REF::VARCHAR, quantity, executor, prescriber, statement
+SELECT 'PRS', person_id, identity, day, PRS_NAT_REF::VARCHAR, quantity, executor, prescriber, FLX_DIS_DTD
 FROM claim WHERE removed_by IS NULL AND PRS_NAT_REF IN (1110, 1111, 1112);
 
 -- D06 is counted on lines: a negative one whose positive one came under

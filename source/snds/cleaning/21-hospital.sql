@@ -37,14 +37,14 @@ WHERE s.removed_by IS NULL AND a.CDC_ACT IS NOT NULL;
 -- Diagnoses of the whole stay: DP, DR, and as associated those of D and of the
 -- units (M07) that are neither (M06), each once (M05).
 CREATE TEMP TABLE associated AS
-SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.person_id, s.entry, s.dp, s.dr, d.ASS_DGN AS code, 'D' AS origin
+SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.removed_by, s.person_id, s.entry, s.dp, s.dr, d.ASS_DGN AS code, 'D' AS origin
 FROM t_mcoaad d JOIN stay s ON s.ETA_NUM = d.ETA_NUM AND s.RSA_NUM = d.RSA_NUM AND s.year = d._year
-WHERE s.removed_by IS NULL AND d.ASS_DGN IS NOT NULL
+WHERE s.removed_by IS DISTINCT FROM 'M04' AND d.ASS_DGN IS NOT NULL
 UNION ALL
-SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.person_id, s.entry, s.dp, s.dr, u.code, 'UM'
+SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.removed_by, s.person_id, s.entry, s.dp, s.dr, u.code, 'UM'
 FROM (SELECT _year, ETA_NUM, RSA_NUM, unnest([DGN_PAL, DGN_REL]) AS code FROM t_mcoaaum) u
 JOIN stay s ON s.ETA_NUM = u.ETA_NUM AND s.RSA_NUM = u.RSA_NUM AND s.year = u._year
-WHERE s.removed_by IS NULL AND $M07 AND u.code IS NOT NULL;
+WHERE s.removed_by IS DISTINCT FROM 'M04' AND $M07 AND u.code IS NOT NULL;
 
 INSERT INTO clean_stay_diagnosis
 SELECT year, ETA_NUM, RSA_NUM, person_id, entry, dp, 'DP' FROM stay WHERE removed_by IS NULL AND dp IS NOT NULL
@@ -52,7 +52,7 @@ UNION ALL
 SELECT year, ETA_NUM, RSA_NUM, person_id, entry, dr, 'DR' FROM stay WHERE removed_by IS NULL AND dr IS NOT NULL
 UNION ALL
 SELECT year, ETA_NUM, RSA_NUM, person_id, entry, code, 'DAS'
-FROM (SELECT *, row_number() OVER (PARTITION BY year, ETA_NUM, RSA_NUM, code ORDER BY origin) AS nth FROM associated)
+FROM (SELECT *, row_number() OVER (PARTITION BY year, ETA_NUM, RSA_NUM, code ORDER BY origin) AS nth FROM associated WHERE removed_by IS NULL)
 WHERE (nth = 1 OR NOT $M05) AND (NOT $M06 OR (code IS DISTINCT FROM dp AND code IS DISTINCT FROM dr));
 
 INSERT INTO clean_stay_unit

@@ -18,16 +18,25 @@ SELECT kind, person_id, CASE WHEN $D06 THEN NULL ELSE identity END AS identity, 
   min(quantity) AS lowest, max(quantity) AS highest
 FROM corrected_line GROUP BY ALL;
 
--- A cancelled line whose statement also brings another code for that day (D04)
--- or the same code for another day (D05) was wrong rather than undone.
+-- A cancelled line whose flux month also brings, from the same executor and in
+-- the same quantity, another code for that day (D04) or that code for another
+-- day of the fortnight (D05) was wrong rather than undone.
 CREATE TABLE replacement AS
 SELECT DISTINCT n.kind, n.person_id, n.day, n.code, n.executor, n.prescriber,
   CASE WHEN c.day = n.day THEN 'D04' ELSE 'D05' END AS rule
-FROM (SELECT l.* FROM corrected_line l SEMI JOIN netted z ON z.net <= 0 AND z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day
-    AND z.code = l.code AND z.executor IS NOT DISTINCT FROM l.executor AND z.prescriber IS NOT DISTINCT FROM l.prescriber
+FROM (
+  SELECT l.* FROM corrected_line l SEMI JOIN netted z
+    ON z.net <= 0 AND z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day AND z.code = l.code
+    AND z.executor IS NOT DISTINCT FROM l.executor AND z.prescriber IS NOT DISTINCT FROM l.prescriber
   WHERE l.quantity < 0 AND l.kind IN ('PHA', 'UCD')) n
-JOIN care_line c ON c.kind = n.kind AND c.person_id = n.person_id AND c.statement = n.statement AND c.quantity > 0
-  AND c.executor IS NOT DISTINCT FROM n.executor AND (c.day = n.day) <> (c.code = n.code);
+JOIN (
+  SELECT l.* FROM care_line l ANTI JOIN netted z
+    ON z.net <= 0 AND z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day AND z.code = l.code
+    AND z.executor IS NOT DISTINCT FROM l.executor AND z.prescriber IS NOT DISTINCT FROM l.prescriber
+  WHERE l.quantity > 0 AND l.kind IN ('PHA', 'UCD')) c
+  ON c.kind = n.kind AND c.person_id = n.person_id AND c.flux = n.flux AND c.quantity = -n.quantity
+  AND c.executor IS NOT DISTINCT FROM n.executor AND c.prescriber IS NOT DISTINCT FROM n.prescriber
+WHERE (c.day = n.day AND c.code <> n.code) OR (c.code = n.code AND c.day <> n.day AND abs(c.day - n.day) <= 15);
 
 -- The rule under which each corrected act falls. Acts and consultations are one
 -- or none, so whatever happened to them is a cancellation.

@@ -3,7 +3,7 @@
 -- A07: only motives 41, 43 and 45 are long-term diseases.
 CREATE TABLE disease_row AS
 SELECT b.person_id, i.MED_MTF_COD AS code, i.IMB_ETM_NAT AS motive, i.IMB_ALD_NUM AS number, i.IMB_ALD_DTD AS first_day, i.IMB_ALD_DTF AS last_day,
-  row_number() OVER w AS nth, lag(i.IMB_ALD_DTD) OVER w AS before_first, lag(i.IMB_ALD_DTF) OVER w AS before_last,
+  row_number() OVER w AS nth, list(i.IMB_ALD_DTD) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS first_days, lag(i.IMB_ALD_DTF) OVER w AS before_last,
   lead(i.IMB_ALD_DTD) OVER w IS NULL AS latest
 FROM ir_imb_r i
 JOIN beneficiary b ON b.psa = i.BEN_NIR_PSA AND b.rng IS NOT DISTINCT FROM i.BEN_RNG_GEM
@@ -12,16 +12,17 @@ WHERE i.MED_MTF_COD IS NOT NULL AND i.IMB_ALD_DTD IS NOT NULL AND (i.IMB_ETM_NAT
 -- goes on when the person changes number.
 WINDOW w AS (PARTITION BY b.person_id, i.MED_MTF_COD ORDER BY i.INS_DTE, i.IMB_ALD_DTD, i.IMB_ALD_DTF);
 
--- A row that begins at the end of the one before renews it (A05); any other new
--- beginning replaces what was said (A03). A02: an end in 2099 that a later row
+-- A row that begins at the end of the one before renews it (A05); any other
+-- beginning that no earlier row had replaces what was said (A03). A02: an end in 2099 that a later row
 -- replaces is not the end.
 CREATE TABLE disease_step AS
 SELECT *,
-  nth = 1 OR first_day <> before_first AND first_day IS DISTINCT FROM before_last AS restarts,
-  nth > 1 AND first_day <> before_first AND first_day IS DISTINCT FROM before_last AS replaces,
+  nth = 1 OR replaces AS restarts,
   nth > 1 AND first_day = before_last AS renews,
-  nth > 1 AND year(before_last) = 2099 AND first_day IS NOT DISTINCT FROM before_first AS closes
-FROM disease_row;
+  nth > 1 AND year(before_last) = 2099 AND NOT replaces AS closes
+FROM (
+  SELECT *, nth > 1 AND NOT list_contains(first_days, first_day) AND first_day IS DISTINCT FROM before_last AS replaces
+  FROM disease_row);
 
 CREATE TABLE clean_disease AS
 SELECT person_id, code, arg_max(motive, nth) AS motive, arg_max(number, nth) AS number,
