@@ -26,6 +26,7 @@ import (
 var commands = []func() *cobra.Command{
 	newInitCommand,
 	newIngestCommand,
+	newSourceCommand,
 	newQuarantineCommand,
 	newStatusCommand,
 	newFsckCommand,

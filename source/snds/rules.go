@@ -21,7 +21,7 @@ type Rule struct {
 }
 
 const (
-	fromGuide  = "Documentation collaborative du SNDS (documentation-snds.health-data-hub.fr)"
+	fromGuide  = "documentation du SNDS (documentation-snds.health-data-hub.fr), telle que la lit snds-truth"
 	fromSchema = "schema-snds (Health Data Hub)"
 	fromTools  = "sndsTools, programmes partagés des utilisateurs du SNDS"
 	fromTruth  = "lecture de Galien, éprouvée sur snds-truth"
