@@ -138,7 +138,7 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	if err != nil {
 		return rep, err
 	}
-	bad, err := g.problems.locate()
+	bad, err := g.problems.locate(ctx)
 	if err != nil {
 		return rep, err
 	}

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -80,17 +82,19 @@ type located struct {
 	in  *input
 }
 
-// locate reads the files that have problems and returns their rows, sorted as
-// in the index.
-func (p *problems) locate() ([]located, error) {
-	var all []located
-	for in, f := range p.file {
-		rows, err := f.locate(in)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
+// locate reads the files that have problems, several at once, and returns their
+// rows, sorted as in the index.
+func (p *problems) locate(ctx context.Context) ([]located, error) {
+	files := slices.Collect(maps.Keys(p.file))
+	rows := make([][]located, len(files))
+	err := parallel(ctx, len(files), func(_ context.Context, i int) (err error) {
+		rows[i], err = p.file[files[i]].locate(files[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	all := slices.Concat(rows...)
 	slices.SortFunc(all, func(a, b located) int {
 		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.File, b.File), cmp.Compare(a.SHA256, b.SHA256), cmp.Compare(a.Line, b.Line))
 	})
@@ -118,6 +122,7 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 			Field: strings.ToLower(why.field), Code: why.code,
 		}, bytes.Clone(raw), in})
 	}
+	suspect := f.suspect(in)
 	lines := bufio.NewReaderSize(r, 1<<18)
 	for n := int64(1); ; n++ {
 		raw, err := lines.ReadBytes('\n')
@@ -133,6 +138,9 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 		}
 		if code, ok := f.lines[n]; ok {
 			add(n, failure{code: code}, raw)
+			continue
+		}
+		if len(left) == 0 && !suspect(raw, in.delimiter) {
 			continue
 		}
 		fields := cut(string(raw), in.delimiter)
@@ -159,6 +167,46 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 		}
 	}
 	return found, nil
+}
+
+// suspect returns a cheap test that a line may have one of the keys sought: the
+// value of the first key column of each. A line with quotes is always suspect.
+func (f *fileProblems) suspect(in *input) func(raw []byte, delimiter byte) bool {
+	type column struct {
+		at     int
+		kind   valueKind
+		values map[string]bool
+	}
+	var first []column
+	for by, keys := range f.keyed {
+		name, _, _ := strings.Cut(by, " ")
+		c := column{slices.Index(in.columns, name), reads[in.table.Name].kindOf(in.table, name), map[string]bool{}}
+		for k := range keys {
+			value, _, _ := strings.Cut(k, "\x1f")
+			c.values[value] = true
+		}
+		first = append(first, c)
+	}
+	return func(raw []byte, delimiter byte) bool {
+		for _, c := range first {
+			field := raw
+			for range c.at {
+				i := bytes.IndexByte(field, delimiter)
+				if i < 0 {
+					return true
+				}
+				field = field[i+1:]
+			}
+			if i := bytes.IndexByte(field, delimiter); i >= 0 {
+				field = field[:i]
+			}
+			value, ok := plain(c.kind, string(bytes.TrimSpace(field)))
+			if !ok || c.values[value] {
+				return true
+			}
+		}
+		return bytes.IndexByte(raw, '"') >= 0
+	}
 }
 
 // cut splits a line into fields, with quotes as the engine reads them.

@@ -28,14 +28,15 @@ SELECT person_id, updated,
   END AS commune
 FROM person_row;
 
--- The row updated last counts; P08: a birth year 1600 is none.
+-- The row updated last counts; P08: a birth year 1600 is none, and another row
+-- is taken. Without that rule the earliest year is believed.
 CREATE TABLE clean_person AS
 SELECT person_id, sex, birth_year, birth_month, regime, department, commune
 FROM (SELECT person_id FROM person_key)
 LEFT JOIN (
   SELECT person_id, arg_max(sex, updated) AS sex,
-    arg_max(birth_year, updated) FILTER (birth_year <> 1600 OR NOT $P08) AS birth_year,
-    arg_max(birth_month, updated) FILTER (birth_year <> 1600 OR NOT $P08) AS birth_month,
+    CASE WHEN $P08 THEN arg_max(birth_year, updated) FILTER (birth_year <> 1600) ELSE min(birth_year) END AS birth_year,
+    arg_max(birth_month, updated) FILTER (birth_year <> 1600) AS birth_month,
     arg_max(regime, updated) AS regime
   FROM person_row GROUP BY person_id) USING (person_id)
 LEFT JOIN (

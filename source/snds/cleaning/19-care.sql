@@ -6,4 +6,4 @@ CREATE TABLE care_line (kind VARCHAR, person_id BIGINT, identity INTEGER, day DA
   executor VARCHAR, prescriber VARCHAR, flux DATE);
 CREATE TABLE correction_line (person_id BIGINT, identity INTEGER, day DATE, nature BIGINT, executor VARCHAR, prescriber VARCHAR, quantity DOUBLE);
 CREATE TABLE clinic_stay (person_id BIGINT, entry DATE, leaving DATE, finess VARCHAR);
-CREATE TABLE executor_line (executor VARCHAR, specialty BIGINT);
+CREATE TABLE executor_line (executor VARCHAR, specialty BIGINT, lines BIGINT);

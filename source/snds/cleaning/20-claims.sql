@@ -116,4 +116,4 @@ INSERT INTO clinic_stay
 SELECT DISTINCT person_id, day, coalesce(last_day, day), finess FROM claim WHERE removed_by IS NULL AND clinic_stay AND quantity > 0;
 
 INSERT INTO executor_line
-SELECT DISTINCT executor, specialty FROM claim WHERE removed_by IS NULL AND executor IS NOT NULL;
+SELECT executor, specialty, count(*) FROM claim WHERE removed_by IS NULL AND executor IS NOT NULL GROUP BY ALL;

@@ -58,17 +58,22 @@ SELECT kind, person_id, day, code, executor, prescriber,
     OR (rule = 'D07' AND NOT $D07) THEN positive ELSE net END AS quantity
 FROM correction;
 
--- Care as it was given. Two true identical dispensings stay two (D11); without
--- that rule, one of them is lost, as by a DISTINCT.
-CREATE VIEW clean_care AS
-SELECT kind, person_id, day, code, executor, prescriber, quantity FROM net_care WHERE quantity > 0
-UNION ALL
+CREATE VIEW uncorrected_line AS
 SELECT c.kind, c.person_id, c.day, c.code, c.executor, c.prescriber, c.quantity
 FROM care_line c ANTI JOIN corrected_act a
   ON c.kind = a.kind AND c.person_id = a.person_id AND c.day = a.day AND c.code IS NOT DISTINCT FROM a.code
   AND c.executor IS NOT DISTINCT FROM a.executor AND c.prescriber IS NOT DISTINCT FROM a.prescriber
   AND (a.identity IS NULL OR a.identity = c.identity)
 WHERE c.quantity > 0;
+
+-- Care as it was given. Two true identical dispensings stay two (D11); without
+-- that rule one of them is lost, as by a DISTINCT.
+CREATE VIEW clean_care AS
+SELECT kind, person_id, day, code, executor, prescriber, quantity FROM net_care WHERE quantity > 0
+UNION ALL
+SELECT * FROM uncorrected_line WHERE $D11
+UNION ALL
+SELECT DISTINCT * FROM uncorrected_line WHERE NOT $D11;
 
 INSERT INTO ledger
 SELECT rule, 'ER_' || kind || '_F',
@@ -106,4 +111,6 @@ WHERE $D02 AND c.rule = 'D02' AND NOT EXISTS (
 -- Professionals, with the speciality they state most often.
 CREATE TABLE clean_provider AS
 SELECT row_number() OVER (ORDER BY executor) AS provider_id, executor, specialty
-FROM (SELECT executor, mode(specialty ORDER BY specialty) AS specialty FROM executor_line GROUP BY executor);
+FROM (
+  SELECT executor, arg_max(specialty, (lines, specialty)) AS specialty
+  FROM (SELECT executor, specialty, sum(lines) AS lines FROM executor_line GROUP BY executor, specialty) GROUP BY executor);
