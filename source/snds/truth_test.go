@@ -324,7 +324,7 @@ func TestEachRuleMatters(t *testing.T) {
 			"P03": {"people", "drugs"},
 			"P14": {"drugs", "acts", "labs", "ALD"},
 		}},
-		{"hospital", part(t, dir, "15 16 17", "REF", "PMSI"), map[string][]string{
+		{"hospital", part(t, dir, "16 17 20", "REF", "PMSI"), map[string][]string{
 			"M01": {"acts", "diagnoses", "stays", "emergency"},
 			"M02": {"invented people"},
 			"M03": {"acts", "diagnoses", "stays"},

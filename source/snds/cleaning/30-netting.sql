@@ -10,7 +10,7 @@ CREATE TABLE corrected_line AS
 SELECT c.* FROM care_line c SEMI JOIN corrected_act a
   ON c.kind = a.kind AND c.person_id = a.person_id AND c.day = a.day AND c.code IS NOT DISTINCT FROM a.code
   AND c.executor IS NOT DISTINCT FROM a.executor AND c.prescriber IS NOT DISTINCT FROM a.prescriber
-  AND (a.identity IS NULL OR a.identity = c.identity);
+  AND CASE WHEN $D06 THEN NULL ELSE c.identity END IS NOT DISTINCT FROM a.identity;
 
 CREATE TABLE netted AS
 SELECT kind, person_id, CASE WHEN $D06 THEN NULL ELSE identity END AS identity, day, code, executor, prescriber,
@@ -25,13 +25,13 @@ CREATE TABLE replacement AS
 SELECT DISTINCT n.kind, n.person_id, n.day, n.code, n.executor, n.prescriber,
   CASE WHEN c.day = n.day THEN 'D04' ELSE 'D05' END AS rule
 FROM (
-  SELECT l.* FROM corrected_line l SEMI JOIN netted z
-    ON z.net <= 0 AND z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day AND z.code = l.code
+  SELECT l.* FROM corrected_line l SEMI JOIN (SELECT * FROM netted WHERE net <= 0) z
+    ON z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day AND z.code = l.code
     AND z.executor IS NOT DISTINCT FROM l.executor AND z.prescriber IS NOT DISTINCT FROM l.prescriber
   WHERE l.quantity < 0 AND l.kind IN ('PHA', 'UCD')) n
 JOIN (
-  SELECT l.* FROM care_line l ANTI JOIN netted z
-    ON z.net <= 0 AND z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day AND z.code = l.code
+  SELECT l.* FROM care_line l ANTI JOIN (SELECT * FROM netted WHERE net <= 0) z
+    ON z.kind = l.kind AND z.person_id = l.person_id AND z.day = l.day AND z.code = l.code
     AND z.executor IS NOT DISTINCT FROM l.executor AND z.prescriber IS NOT DISTINCT FROM l.prescriber
   WHERE l.quantity > 0 AND l.kind IN ('PHA', 'UCD')) c
   ON c.kind = n.kind AND c.person_id = n.person_id AND c.flux = n.flux AND c.quantity = -n.quantity
@@ -63,7 +63,7 @@ SELECT c.kind, c.person_id, c.day, c.code, c.executor, c.prescriber, c.quantity
 FROM care_line c ANTI JOIN corrected_act a
   ON c.kind = a.kind AND c.person_id = a.person_id AND c.day = a.day AND c.code IS NOT DISTINCT FROM a.code
   AND c.executor IS NOT DISTINCT FROM a.executor AND c.prescriber IS NOT DISTINCT FROM a.prescriber
-  AND (a.identity IS NULL OR a.identity = c.identity)
+  AND CASE WHEN $D06 THEN NULL ELSE c.identity END IS NOT DISTINCT FROM a.identity
 WHERE c.quantity > 0;
 
 -- Care as it was given. Two true identical dispensings stay two (D11); without
