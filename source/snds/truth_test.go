@@ -325,7 +325,7 @@ func TestEachRuleMatters(t *testing.T) {
 			"P14": {"drugs", "acts", "labs", "ALD"},
 		}},
 		{"hospital", part(t, dir, "16 17 20", "REF", "PMSI"), map[string][]string{
-			"M01": {"acts", "diagnoses", "stays", "emergency"},
+			"M01": {"acts", "diagnoses", "stays"},
 			"M02": {"invented people"},
 			"M03": {"acts", "diagnoses", "stays"},
 			"M04": {"acts counted twice", "emergency visits counted twice", "lab acts counted twice", "stays counted twice"},
