@@ -56,14 +56,16 @@ var policy = map[string]rule{
 	"refdata": {},
 
 	// receive, standardise
-	"cdm":         {pure: true},
-	"cdm/gen":     {first: []string{"cdm", "refdata"}},
-	"vault":       {third: []string{sqlite}},
-	"source":      {first: []string{"cdm"}},
-	"source/omop": {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
-	"lake":        {first: []string{"cdm"}, third: []string{arrow}},
-	"lake/duck":   {third: []string{duckdbGo}, cgo: true},
-	"lake/writer": {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
+	"cdm":             {pure: true},
+	"cdm/gen":         {first: []string{"cdm", "refdata"}},
+	"vault":           {third: []string{sqlite}},
+	"source":          {first: []string{"cdm"}},
+	"source/omop":     {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
+	"source/snds":     {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, cgo: true},
+	"source/snds/gen": {first: []string{"refdata"}},
+	"lake":            {first: []string{"cdm"}, third: []string{arrow}},
+	"lake/duck":       {third: []string{duckdbGo}, cgo: true},
+	"lake/writer":     {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
 
 	// govern
 	"audit":  {third: []string{xmod, xsys}},

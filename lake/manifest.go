@@ -71,6 +71,24 @@ type Source struct {
 	// Quarantine names the index of those rows, by its content; empty when
 	// there are none.
 	Quarantine string `json:"quarantine"`
+	// Delivery names the content of the files, for a source that reads many.
+	Delivery string `json:"delivery,omitempty"`
+	// Rules say what each cleaning rule of the source did, by rule and table;
+	// Without are the rules that were switched off. Sources without named rules
+	// have neither.
+	Rules   []RuleCount `json:"rules,omitempty"`
+	Without []string    `json:"without,omitempty"`
+}
+
+// RuleCount is what a cleaning rule did in one load with the rows of one of the
+// source's tables.
+type RuleCount struct {
+	Rule  string `json:"rule"`
+	Table string `json:"table"`
+	// Touched counts the rows that the rule was about, and Removed how many of
+	// them it removed, netted or merged.
+	Touched int64 `json:"touched"`
+	Removed int64 `json:"removed"`
 }
 
 // Table is one table of a snapshot.

@@ -49,6 +49,10 @@ const (
 	ImplausibleDate Code = "implausible_date"
 	DuplicateKey    Code = "duplicate_key"
 	UnknownPerson   Code = "unknown_person"
+
+	UnknownBeneficiary Code = "unknown_beneficiary"
+	AmbiguousPerson    Code = "ambiguous_person"
+	OrphanDetail       Code = "orphan_detail"
 )
 
 // reasons are the codes in words, each with what can be done.
@@ -65,6 +69,10 @@ var reasons = map[Code]string{
 	ImplausibleDate: "the year is before 1800 or after 2300",
 	DuplicateKey:    "an earlier row has the same key",
 	UnknownPerson:   "PERSON has no such person: bring PERSON, then galien quarantine HUB --replay",
+
+	UnknownBeneficiary: "no beneficiary table has this number: bring IR_BEN_R and IR_BEN_R_ARC, then ingest again",
+	AmbiguousPerson:    "the number is that of several persons (twins of the same sex), and the row does not say which",
+	OrphanDetail:       "the line of claim that this row details is not in the extract: bring the whole flux month, then ingest again",
 }
 
 // Reason returns the code in words, with what can be done about it.

@@ -67,6 +67,7 @@ CREATE TABLE raw_row (
 // Vault is an open store of identities. Its methods may be called from several
 // goroutines.
 type Vault struct {
+	dir    string
 	db     *sql.DB
 	secret []byte
 }
@@ -102,7 +103,7 @@ func Create(dir string, rand io.Reader) (*Vault, error) {
 	if err := initialise(db, secret); err != nil {
 		return nil, errors.Join(fmt.Errorf("create vault: %w", err), db.Close())
 	}
-	return &Vault{db: db, secret: secret}, nil
+	return &Vault{dir: dir, db: db, secret: secret}, nil
 }
 
 // initialise writes the tables and the secret in one transaction.
@@ -138,7 +139,7 @@ func Open(dir string) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{db: db}
+	v := &Vault{dir: dir, db: db}
 	if err := v.load(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -17,6 +17,7 @@ import (
 	"galien/lake/duck"
 	"galien/source"
 	"galien/source/omop"
+	"galien/source/snds"
 )
 
 // loadMemory bounds the engine that sorts a load; the rest goes to the disk.
@@ -24,11 +25,12 @@ const loadMemory = "2GiB"
 
 func newIngestCommand() *cobra.Command {
 	var name string
+	var without []string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ingest HUB omop DIR",
-		Short: "Read a folder of OMOP CDM tables and commit one snapshot",
-		Long: `Read the OMOP CDM tables (5.3 or 5.4, vocabulary tables included) in the folder
+		Use:   "ingest HUB omop|snds DIR",
+		Short: "Read a folder of OMOP CDM tables, or of SNDS extract files, and commit one snapshot",
+		Long: `With omop, read the OMOP CDM tables (5.3 or 5.4, vocabulary tables included) in the folder
 or zip file DIR, and commit one snapshot. A table is a file with its name, in any
 letter case: .csv, .csv.gz or .parquet; the separator may be a comma, a tab, a
 semicolon or a bar. Tables that are in DIR replace those of the hub, the others
@@ -37,17 +39,33 @@ stay.
 A row that cannot be kept goes to the quarantine (galien quarantine) with its
 file, line, field and reason. A truncated file, a table twice or a missing key
 column stops the whole load: nothing is committed. The same content a second time
-changes nothing.`,
+changes nothing.
+
+With snds, read the extract files of the French claims data (DCIR, PMSI MCO,
+references, causes of death) in DIR and the folders within it: CSV, plain or
+gzip, named after their tables, such as ER_PRS_F_201901.csv.gz or T_MCO19C.csv.
+They are cleaned by named rules (galien source rules snds), mapped to OMOP, and
+replace what the hub had. --without D16 switches a rule off. Tables that are not
+read are set aside by name.`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[1] != omop.Kind {
-				return galien.Errorf(galien.Invalid, "ingest: %q is no kind of source; this galien reads: omop", args[1])
+			if args[1] != omop.Kind && args[1] != snds.Kind {
+				return galien.Errorf(galien.Invalid, "ingest: %q is no kind of source; this galien reads: omop, snds", args[1])
+			}
+			if args[1] == omop.Kind && len(without) > 0 {
+				return galien.Errorf(galien.Invalid, "ingest: --without is for snds; the source omop has no named rules")
 			}
 			h, err := openHub(args[0])
 			if err != nil {
 				return err
 			}
 			defer h.close()
+			if !cmd.Flags().Changed("name") {
+				name = args[1]
+			}
+			if args[1] == snds.Kind {
+				return h.ingestClaims(cmd, args[2], name, without, asJSON)
+			}
 			report, seconds, err := h.ingest(cmd.Context(), args[2], name, cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -61,7 +79,8 @@ changes nothing.`,
 			return printIngest(cmd.OutOrStdout(), args[0], report, seconds)
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "omop", "what the hub calls the source")
+	cmd.Flags().StringVar(&name, "name", "", "what the hub calls the source (default: its kind)")
+	cmd.Flags().StringSliceVar(&without, "without", nil, "snds: cleaning rules to switch off, such as D16,M04")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }

@@ -26,6 +26,7 @@ import (
 var commands = []func() *cobra.Command{
 	newInitCommand,
 	newIngestCommand,
+	newSourceCommand,
 	newQuarantineCommand,
 	newStatusCommand,
 	newFsckCommand,
@@ -34,6 +35,7 @@ var commands = []func() *cobra.Command{
 	newTableCommand,
 	newReleaseCommand,
 	newExtractCommand,
+	newExportCommand,
 	newAuditCommand,
 	newServeCommand,
 	newSynthCommand,

@@ -143,6 +143,9 @@ func orDash(s string) string {
 
 // replay tries the quarantine again between two entries of the audit log.
 func (h *hub) replay(ctx context.Context, asJSON bool, stdout, stderr io.Writer) error {
+	if s, err := h.snapshot(); err == nil && slices.ContainsFunc(s.Manifest.Sources, func(src lake.Source) bool { return src.Kind != omop.Kind }) {
+		return galien.Errorf(galien.Invalid, "quarantine replay: rows of claims are not tried again one by one: bring the missing files and ingest the whole delivery again")
+	}
 	load, err := h.load("", "")
 	if err != nil {
 		return err

@@ -61,6 +61,9 @@ type sourceStatus struct {
 	Kind        string `json:"kind"`
 	CDMVersion  string `json:"cdm_version"`
 	Quarantined int64  `json:"quarantined"`
+	// Rules say what each cleaning rule did; Without are those switched off.
+	Rules   []lake.RuleCount `json:"rules,omitempty"`
+	Without []string         `json:"without,omitempty"`
 }
 
 type tableStatus struct {
@@ -104,7 +107,7 @@ func (h *hub) status() (status, error) {
 	}
 	s.Snapshot, s.Persons, s.Vocabulary = snap.ID, snap.Manifest.Persons, snap.Manifest.Vocabulary
 	for _, src := range snap.Manifest.Sources {
-		s.Sources = append(s.Sources, sourceStatus{src.Name, src.Kind, src.CDMVersion, src.Quarantined})
+		s.Sources = append(s.Sources, sourceStatus{src.Name, src.Kind, src.CDMVersion, src.Quarantined, src.Rules, src.Without})
 	}
 	for _, t := range snap.Manifest.Tables {
 		ts := tableStatus{Name: t.Name, Rows: t.Rows, Bytes: tableBytes(t)}
@@ -154,6 +157,15 @@ func (s status) print(w io.Writer, hub string) error {
 	}
 	if empty > 0 {
 		fmt.Fprintf(w, "and %d tables without rows\n", empty)
+	}
+	for _, src := range s.Sources {
+		if len(src.Rules) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "\nCleaning rules of %s (galien source rules %s says what they are):\n", src.Name, src.Kind)
+		if err := printRules(w, src.Rules, src.Without); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(w, "\nSnapshots, oldest first:")
 	for _, c := range s.Snapshots {

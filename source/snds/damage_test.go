@@ -1,0 +1,255 @@
+package snds
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"galien"
+	"galien/refdata"
+	"galien/source"
+)
+
+// tiny is an extract of one woman with one dispensing, written as files.
+var tiny = map[string]string{
+	"IR_BEN_R.csv": "BEN_NIR_PSA;BEN_RNG_GEM;BEN_NIR_ANO;BEN_CDI_NIR;BEN_NAI_ANN;BEN_NAI_MOI;BEN_SEX_COD;BEN_DCD_DTE;ORG_AFF_BEN;BEN_RES_DPT;BEN_RES_COM;BEN_DTE_MAJ\n" +
+		"PSAPSAPSAPSAPSA01;1;ANOANOANOANOANO01;00;1950;03;2;1600-01-01;01C016000;016;097;2022-01-20\n",
+	"IR_PHA_R.csv": "PHA_CIP_C13;PHA_PRS_IDE;PHA_ATC_C07;PHA_NOM_COURT\n3400999003728;9900372;A02BC01;DRUG 1\n",
+	"ER_PRS_F_201901.csv": strings.ReplaceAll(nineKeys, " ", ";") + ";BEN_NIR_PSA;BEN_RNG_GEM;EXE_SOI_DTD;PRS_NAT_REF;PRS_ACT_QTE\n" +
+		"1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;PSAPSAPSAPSAPSA01;1;2018-12-19;3313;2\n",
+	"ER_PHA_F_201901.csv": strings.ReplaceAll(nineKeys, " ", ";") + ";PHA_PRS_C13;PHA_PRS_IDE;PHA_ACT_QSN\n" +
+		"1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;2\n",
+}
+
+// write puts the files of tiny, changed, into a folder.
+func write(t testing.TB, change map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range tiny {
+		if _, ok := change[name]; ok {
+			continue
+		}
+		put(t, dir, name, text)
+	}
+	for name, text := range change {
+		if text != "" {
+			put(t, dir, name, text)
+		}
+	}
+	return dir
+}
+
+// empty stands for the text of a file without a byte.
+const empty = "empty"
+
+func put(t testing.TB, dir, name, text string) {
+	t.Helper()
+	if text == empty {
+		text = ""
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(text))
+	z.Close()
+	return b.String()
+}
+
+// drugs returns the rows of drug_exposure.
+func (h hub) drugs(t testing.TB) (rows []string) {
+	t.Helper()
+	snap, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = snap.Read(t.Context(), "drug_exposure", []string{"person_id", "drug_exposure_start_date", "drug_source_value", "quantity"}, func(row []any) error {
+		rows = append(rows, fmt.Sprint(row...))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// TestWaysOfWriting gives the same rows in the ways in which extracts write
+// them, and gets the same dispensing.
+func TestWaysOfWriting(t *testing.T) {
+	want := []string{fmt.Sprint(int64(1), galien.Date(17884), "3400999003728", 2.0)}
+	prs := tiny["ER_PRS_F_201901.csv"]
+	for name, change := range map[string]map[string]string{
+		"plain":                {},
+		"gzip":                 {"ER_PRS_F_201901.csv": "", "ER_PRS_F_201901.csv.gz": zipped(prs)},
+		"a byte order mark":    {"ER_PRS_F_201901.csv": "\xef\xbb\xbf" + prs},
+		"line ends of Windows": {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "\n", "\r\n")},
+		"commas":               {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";", ",")},
+		"quotes":               {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";2018-12-19;", ";\"2018-12-19\";")},
+		"dates of SAS":         {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "19DEC2018:00:00:00")},
+		"dates without signs":  {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "20181219")},
+		"French dates":         {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "19/12/2018")},
+		"a decimal comma":      {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;2\n", ";3313;2,00\n")},
+		"a yearly file":        {"ER_PRS_F_201901.csv": "", "ER_PRS_F_2019.csv": prs},
+		"no period":            {"ER_PRS_F_201901.csv": "", "er_prs_f.csv": prs},
+		"a column more":        {"ER_PRS_F_201901.csv": strings.Replace(strings.Replace(prs, "PRS_ACT_QTE\n", "PRS_ACT_QTE;NEW_COL\n", 1), ";2\n", ";2;x\n", 1)},
+		"Latin-1":              {"IR_PHA_R.csv": strings.ReplaceAll(tiny["IR_PHA_R.csv"], "DRUG 1", "COMPRIM\xe9")},
+		"a CIP7 after zeros":   {"ER_PHA_F_201901.csv": strings.ReplaceAll(tiny["ER_PHA_F_201901.csv"], "3400999003728", "0000009900372")},
+		"a CIP7 alone":         {"ER_PHA_F_201901.csv": strings.ReplaceAll(tiny["ER_PHA_F_201901.csv"], ";3400999003728;0;", ";;9900372;")},
+		"the quantity as 2.0":  {"ER_PHA_F_201901.csv": strings.ReplaceAll(tiny["ER_PHA_F_201901.csv"], ";0;2\n", ";0;2.0\n")},
+		"a cancelled box more": {"ER_PHA_F_201901.csv": tiny["ER_PHA_F_201901.csv"] +
+			"1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;1\n1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;-1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t)
+			r := h.ingest(t, write(t, change))
+			if got := h.drugs(t); !slices.Equal(got, want) {
+				t.Errorf("drugs %v, want %v", got, want)
+			}
+			if r.Quarantined != 0 {
+				t.Errorf("%d rows in quarantine: %v", r.Quarantined, r.Reasons)
+			}
+			if name == "a column more" {
+				for _, f := range r.Files {
+					if f.Table == "ER_PRS_F" && !slices.Equal(f.UnknownColumns, []string{"NEW_COL"}) {
+						t.Errorf("unknown columns %v", f.UnknownColumns)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestQuarantine spoils one row each and finds it by file, line, field and
+// reason, without a value of it.
+func TestQuarantine(t *testing.T) {
+	prs, pha := tiny["ER_PRS_F_201901.csv"], tiny["ER_PHA_F_201901.csv"]
+	line := strings.Split(prs, "\n")[1]
+	other := strings.Replace(line, "1;2019-01-01", "2;2019-01-01", 1)
+	for name, c := range map[string]struct {
+		file, text, field string
+		code              source.Code
+	}{
+		"a date":                   {"ER_PRS_F_201901.csv", prs + strings.Replace(other, "2018-12-19", "2018-02-30", 1) + "\n", "exe_soi_dtd", source.NotDate},
+		"no date":                  {"ER_PRS_F_201901.csv", prs + strings.Replace(other, "2018-12-19", "", 1) + "\n", "exe_soi_dtd", source.RequiredMissing},
+		"a number":                 {"ER_PRS_F_201901.csv", prs + strings.Replace(other, ";3313;2", ";3313;many", 1) + "\n", "prs_act_qte", source.NotNumber},
+		"a whole number":           {"ER_PRS_F_201901.csv", prs + strings.Replace(other, ";3313;", ";x;", 1) + "\n", "prs_nat_ref", source.NotInteger},
+		"a field more":             {"ER_PRS_F_201901.csv", prs + other + ";9\n", "", source.WrongFieldCount},
+		"a field less":             {"ER_PRS_F_201901.csv", prs + strings.TrimSuffix(other, ";2") + "\n", "", source.WrongFieldCount},
+		"nobody":                   {"ER_PRS_F_201901.csv", prs + strings.Replace(other, "PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA99", 1) + "\n", "ben_nir_psa", source.UnknownBeneficiary},
+		"a detail without a claim": {"ER_PHA_F_201901.csv", pha + "7;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;2\n", "", source.OrphanDetail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t)
+			r := h.ingest(t, write(t, map[string]string{c.file: c.text}))
+			if r.Quarantined != 1 || len(h.drugs(t)) != 1 {
+				t.Fatalf("%d rows in quarantine (%v), %d drugs", r.Quarantined, r.Reasons, len(h.drugs(t)))
+			}
+			snap, err := h.lake.Current()
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = source.ReadIndex(filepath.Join(h.dir, "quarantine"), snap.Manifest.Sources[0].Quarantine, func(x source.Rejection) error {
+				if x.File != c.file || x.Line != 3 || x.Field != c.field || x.Code != c.code {
+					t.Errorf("the row is said to be at %s, line %d, field %q, for %s", x.File, x.Line, x.Field, x.Code)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestDamaged gives deliveries that are not whole: an error that names the
+// file, and the lake as it was.
+func TestDamaged(t *testing.T) {
+	prs := tiny["ER_PRS_F_201901.csv"]
+	long := prs + strings.Repeat(strings.Split(prs, "\n")[1]+"\n", 5000)
+	zip := zipped(long)
+	for name, c := range map[string]struct {
+		change map[string]string
+		kind   galien.Kind
+		says   string
+	}{
+		"truncated gzip":     {map[string]string{"ER_PRS_F_201901.csv": "", "ER_PRS_F_201901.csv.gz": zip[:len(zip)*2/3]}, galien.Invalid, "truncated"},
+		"gzip without end":   {map[string]string{"ER_PRS_F_201901.csv": "", "ER_PRS_F_201901.csv.gz": zip[:len(zip)-4]}, galien.Invalid, "truncated"},
+		"a flipped bit":      {map[string]string{"ER_PRS_F_201901.csv": "", "ER_PRS_F_201901.csv.gz": zip[:len(zip)-6] + "\x00\x01" + zip[len(zip)-4:]}, galien.Invalid, "damaged"},
+		"an empty file":      {map[string]string{"ER_PRS_F_201901.csv": "", "ER_PRS_F_201902.csv": empty}, galien.Invalid, "ER_PRS_F_201902.csv: the file is empty"},
+		"no gzip":            {map[string]string{"ER_PRS_F_201901.csv": "", "ER_PRS_F_201901.csv.gz": prs}, galien.Invalid, "right name"},
+		"UTF-16":             {map[string]string{"ER_PRS_F_201901.csv": "D\x00C\x00T\x00_\x00\n\x00"}, galien.Invalid, "UTF-16"},
+		"no header":          {map[string]string{"ER_PRS_F_201901.csv": strings.SplitN(prs, "\n", 2)[1]}, galien.Invalid, "header"},
+		"a key is missing":   {map[string]string{"ER_PRS_F_201901.csv": strings.Replace(prs, "PRS_ORD_NUM", "OTHER", 1)}, galien.Invalid, "PRS_ORD_NUM"},
+		"a month twice":      {map[string]string{"ER_PRS_F_201901.csv.gz": zipped(prs)}, galien.Conflict, "same period"},
+		"a month and a year": {map[string]string{"ER_PRS_F_2019.csv": prs}, galien.Conflict, "period"},
+		"the same content":   {map[string]string{"ER_PRS_F_201902.csv": prs}, galien.Conflict, "same content"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t)
+			before := h.ingest(t, write(t, nil))
+			_, err := Ingest(t.Context(), h.load(write(t, c.change)))
+			if galien.KindOf(err) != c.kind || !strings.Contains(fmt.Sprint(err), c.says) {
+				t.Errorf("error %v of kind %s; want %s and %q in it", err, galien.KindOf(err), c.kind, c.says)
+			}
+			snap, err := h.lake.Current()
+			if err != nil || snap.ID != before.Snapshot {
+				t.Errorf("the snapshot is %v (%v), and was %s", snap, err, before.Snapshot)
+			}
+			left, err := filepath.Glob(filepath.Join(h.dir, "vault", "work-*"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("the load left %d workspaces in the vault (%v)", len(left), err)
+			}
+		})
+	}
+}
+
+// TestEveryTable gives the published synthetic tables, ten rows of each: every
+// one is read, or set aside by name.
+func TestEveryTable(t *testing.T) {
+	dir := refdata.Dir(t, "snds-synthetic")
+	h := newHub(t)
+	r := h.ingest(t, filepath.Join(dir, "tables"))
+	read, aside := map[string]bool{}, map[string]bool{}
+	for _, f := range r.Files {
+		read[f.Table] = true
+		if f.Read == 0 {
+			t.Errorf("%s: no row was read", f.Table)
+		}
+		if len(f.UnknownColumns) > 0 {
+			t.Errorf("%s: unknown columns %v", f.Table, f.UnknownColumns)
+		}
+	}
+	for _, s := range r.SetAside {
+		name, _, _ := strings.Cut(s, " ")
+		aside[name] = true
+	}
+	files := 0
+	err := filepath.WalkDir(filepath.Join(dir, "tables"), func(path string, e os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".csv") {
+			return err
+		}
+		files++
+		name := strings.TrimSuffix(e.Name(), ".csv")
+		_, isRead := reads[name]
+		switch {
+		case isRead && !read[name]:
+			t.Errorf("%s was not read", name)
+		case !isRead && !aside[name] && !slices.Contains(r.Ignored, e.Name()):
+			t.Errorf("%s was neither read nor set aside by name", name)
+		}
+		return nil
+	})
+	if err != nil || files < 180 {
+		t.Errorf("%d tables: %v", files, err)
+	}
+	t.Logf("%d tables read, %d set aside, ignored: %v", len(read), len(aside), r.Ignored)
+}

@@ -1,0 +1,20 @@
+-- A stay through the emergency unit (262), another (9201), outpatient care
+-- (9202), an emergency without a stay (9203), a consultation in town (9202).
+-- given
+CREATE TABLE clean_visit AS FROM (VALUES
+  (1, 'stay', 1, DATE '2016-01-02', DATE '2016-01-09', '750712184', 2016, '12', NULL, true, '8', '8'),
+  (2, 'stay', 1, DATE '2017-01-02', DATE '2017-01-02', '999999999', 2017, '3', NULL, false, '8', '9'),
+  (3, 'outpatient', 2, DATE '2016-02-01', DATE '2016-02-01', '750712184', 2016, '4', NULL, false, NULL, NULL),
+  (4, 'outpatient', 2, DATE '2016-03-01', DATE '2016-03-01', '750712184', 2016, '5', NULL, true, NULL, NULL),
+  (5, 'town', 2, DATE '2016-04-01', DATE '2016-04-01', NULL, NULL, NULL, 'E1', false, NULL, NULL)
+) t(visit_id, kind, person_id, entry, leaving, finess, year, number, executor, emergency, entry_mode, exit_mode);
+CREATE TABLE clean_establishment AS FROM (VALUES (1, '750712184', 'AP-HP')) t(care_site_id, finess, name);
+CREATE TABLE clean_provider AS FROM (VALUES (9, 'E1', 1)) t(provider_id, executor, specialty);
+-- expect
+FROM (VALUES
+  (1, 1, 262, DATE '2016-01-02', DATE '2016-01-09', 1, NULL, '8'),
+  (2, 1, 9201, DATE '2017-01-02', DATE '2017-01-02', NULL, NULL, '9'),
+  (3, 2, 9202, DATE '2016-02-01', DATE '2016-02-01', 1, NULL, NULL),
+  (4, 2, 9203, DATE '2016-03-01', DATE '2016-03-01', 1, NULL, NULL),
+  (5, 2, 9202, DATE '2016-04-01', DATE '2016-04-01', NULL, 9, NULL)
+) t(visit_occurrence_id, person_id, visit_concept_id, visit_start_date, visit_end_date, care_site_id, provider_id, discharged_to_source_value);

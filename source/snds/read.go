@@ -1,0 +1,214 @@
+package snds
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"galien"
+	"galien/lake/duck"
+	"galien/source"
+)
+
+// fileColumn and yearColumn are what every read table has beside its own
+// columns: the number of the input file, and the year in its name.
+const (
+	fileColumn = "_file"
+	yearColumn = "_year"
+	// badColumn holds, while a file is read, the number of the column that
+	// cannot be read.
+	badColumn = "_bad"
+)
+
+// required are columns without which a row has no place in time.
+var required = map[string]string{"ER_PRS_F": "EXE_SOI_DTD", "IR_VAC_F": "EXE_SOI_DTD", "KI_CCI_R": "BEN_DCD_DTE", "IR_IMB_R": "IMB_ALD_DTD"}
+
+const requiredMissing = 200
+
+// kindOf returns how a column is read.
+func (r *reading) kindOf(t Table, name string) valueKind {
+	if slices.Contains(r.asText, name) {
+		return text
+	}
+	c, _ := t.column(name)
+	return c.kind
+}
+
+var columnTypes = map[valueKind]string{text: "VARCHAR", whole: "BIGINT", number: "DOUBLE", date: "DATE", dayFirst: "DATE"}
+
+// value returns the SQL that reads the raw text x, null when it is empty or
+// cannot be read.
+func (k valueKind) value(x string) string {
+	switch k {
+	case whole:
+		return "TRY_CAST(" + x + " AS BIGINT)"
+	case number:
+		return "TRY_CAST(replace(" + x + ", ',', '.') AS DOUBLE)"
+	case date, dayFirst:
+		eight := "%Y%m%d"
+		if k == dayFirst {
+			eight = "%d%m%Y"
+		}
+		return fmt.Sprintf("CASE length(%[1]s) WHEN 10 THEN coalesce(TRY_CAST(%[1]s AS DATE), CAST(try_strptime(%[1]s, '%%d/%%m/%%Y') AS DATE))"+
+			" WHEN 8 THEN CAST(try_strptime(%[1]s, '%[2]s') AS DATE)"+
+			" ELSE CAST(try_strptime(%[1]s, ['%%d%%b%%Y:%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S', '%%d%%b%%Y']) AS DATE) END", x, eight)
+	}
+	return x
+}
+
+// makeTable makes the empty table into which the files of t are read. A
+// temporary one belongs to its connection.
+func makeTable(ctx context.Context, db executor, t Table, temporary bool) error {
+	r := reads[t.Name]
+	var b strings.Builder
+	b.WriteString("CREATE ")
+	if temporary {
+		b.WriteString("TEMP ")
+	}
+	b.WriteString("TABLE " + strings.ToLower(t.Name) + " (")
+	for _, name := range r.columns() {
+		b.WriteString(name + " " + columnTypes[r.kindOf(t, name)] + ", ")
+	}
+	b.WriteString(fileColumn + " INTEGER, " + yearColumn + " INTEGER, " + badColumn + " UTINYINT)")
+	_, err := db.ExecContext(ctx, b.String())
+	return duck.Error("read "+t.Name, err)
+}
+
+// readFile appends the rows of a file to the table of its name, and leaves in
+// p what could not be read. Conn must be one connection throughout.
+func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *problems) (rows int64, err error) {
+	r := reads[in.table.Name]
+	action := "read " + in.name
+	var raw, selected, tests []string
+	layout := make([]string, len(in.columns))
+	for i := range in.columns {
+		layout[i] = fmt.Sprintf("'c%d': 'VARCHAR'", i)
+	}
+	columns := r.columns()
+	for i, name := range columns {
+		at := slices.Index(in.columns, name)
+		kind := r.kindOf(in.table, name)
+		if at < 0 {
+			if slices.Contains(r.keys, name) {
+				return 0, galien.Errorf(galien.Invalid, "%s: the column %s is missing, and without it a row of %s says nothing; export the table whole", action, name, in.table.Name)
+			}
+			selected = append(selected, fmt.Sprintf("CAST(NULL AS %s)", columnTypes[kind]))
+			continue
+		}
+		raw = append(raw, fmt.Sprintf("nullif(trim(c%d), '') AS c%[1]d", at))
+		x := fmt.Sprintf("c%d", at)
+		selected = append(selected, kind.value(x))
+		if kind != text {
+			tests = append(tests, fmt.Sprintf("WHEN %s IS NOT NULL AND (%s) IS NULL THEN %d", x, kind.value(x), i+1))
+		}
+		if required[in.table.Name] == name {
+			tests = append(tests, fmt.Sprintf("WHEN %s IS NULL THEN %d", x, requiredMissing))
+		}
+	}
+	bad := "NULL"
+	if len(tests) > 0 {
+		bad = "CASE " + strings.Join(tests, " ") + " END"
+	}
+	options := ""
+	if in.latin1 {
+		options = ", encoding = 'latin-1'"
+	}
+	if strings.HasSuffix(strings.ToLower(in.name), ".gz") {
+		options += ", compression = 'gzip'"
+	}
+	errorsTable, scansTable := fmt.Sprintf("rejected_%d", number), fmt.Sprintf("rejected_scan_%d", number)
+	query := fmt.Sprintf("INSERT INTO %s SELECT %s, %d, %d, %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
+		"store_rejects = true, rejects_limit = 0, rejects_table = '%s', rejects_scan = '%s'))",
+		strings.ToLower(in.table.Name), strings.Join(selected, ", "), number, in.year, bad, strings.Join(raw, ", "),
+		duck.Quote(in.path), string(in.delimiter), strings.Join(layout, ", "), options, errorsTable, scansTable)
+	res, err := conn.ExecContext(ctx, query)
+	if err != nil {
+		return 0, duck.Error(action, err)
+	}
+	if rows, err = res.RowsAffected(); err != nil {
+		return 0, fmt.Errorf("%s: %w", action, err)
+	}
+	n, err := structural(ctx, conn, in, errorsTable, p)
+	if err != nil {
+		return 0, duck.Error(action, err)
+	}
+	for _, t := range []string{errorsTable, scansTable} {
+		if _, err := conn.ExecContext(ctx, "DROP TABLE IF EXISTS "+t); err != nil {
+			return 0, duck.Error(action, err)
+		}
+	}
+	if len(tests) > 0 {
+		if err := unreadable(ctx, conn, in, number, columns, p); err != nil {
+			return 0, duck.Error(action, err)
+		}
+	}
+	return rows + n, nil
+}
+
+// structural notes the lines that could not be cut into fields.
+func structural(ctx context.Context, conn *sql.Conn, in *input, table string, p *problems) (lines int64, err error) {
+	rows, err := conn.QueryContext(ctx, "SELECT line, min(error_type::VARCHAR) FROM "+table+" GROUP BY line ORDER BY line")
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line int64
+		var kind string
+		if err := rows.Scan(&line, &kind); err != nil {
+			return 0, err
+		}
+		code := source.UnreadableRow
+		switch kind {
+		case "MISSING COLUMNS", "TOO MANY COLUMNS":
+			code = source.WrongFieldCount
+		case "INVALID ENCODING":
+			code = source.NotUTF8
+		case "LINE SIZE OVER MAXIMUM":
+			code = source.RowTooLong
+		}
+		p.atLine(in, line, code)
+		lines++
+	}
+	return lines, rows.Err()
+}
+
+// unreadable takes the rows with a value that is not of its column's type out
+// of the table.
+func unreadable(ctx context.Context, conn *sql.Conn, in *input, number int, columns []string, p *problems) error {
+	table := strings.ToLower(in.table.Name)
+	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s IS NOT NULL AND %s = %d GROUP BY 1 ORDER BY 1", badColumn, table, badColumn, fileColumn, number))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	found := false
+	for rows.Next() {
+		var which int
+		var n int64
+		if err := rows.Scan(&which, &n); err != nil {
+			return err
+		}
+		found = true
+		if which == requiredMissing {
+			p.inField(in, required[in.table.Name], source.RequiredMissing, n)
+			continue
+		}
+		name := columns[which-1]
+		code := source.NotNumber
+		switch reads[in.table.Name].kindOf(in.table, name) {
+		case whole:
+			code = source.NotInteger
+		case date, dayFirst:
+			code = source.NotDate
+		}
+		p.inField(in, name, code, n)
+	}
+	if err := rows.Err(); err != nil || !found {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IS NOT NULL AND %s = %d", table, badColumn, fileColumn, number))
+	return err
+}

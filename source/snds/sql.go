@@ -1,0 +1,102 @@
+package snds
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"galien"
+	"galien/lake/duck"
+)
+
+//go:embed cleaning/*.sql mapping/*.sql
+var sqlFiles embed.FS
+
+var (
+	ruleSwitch = regexp.MustCompile(`\$([A-Z][0-9]{2})\b`)
+	nineJoin   = regexp.MustCompile(`\$on\(([a-z]+), ([a-z]+)\)`)
+)
+
+// script returns the text of an SQL file with its words replaced: $D14 by
+// whether the rule is on, $keys by the nine keys of a claim, $on(a, b) by their
+// null-safe equality.
+func script(name string, without []string) (string, error) {
+	b, err := sqlFiles.ReadFile(name)
+	if err != nil {
+		return "", galien.Errorf(galien.Internal, "read %s: %w", name, err)
+	}
+	keys := strings.Fields(nineKeys)
+	text := strings.ReplaceAll(string(b), "$keys", strings.Join(keys, ", "))
+	text = nineJoin.ReplaceAllStringFunc(text, func(s string) string {
+		m := nineJoin.FindStringSubmatch(s)
+		var equal []string
+		for _, k := range keys {
+			equal = append(equal, fmt.Sprintf("%s.%s IS NOT DISTINCT FROM %s.%s", m[1], k, m[2], k))
+		}
+		return strings.Join(equal, " AND ")
+	})
+	text = ruleSwitch.ReplaceAllStringFunc(text, func(s string) string {
+		id := s[1:]
+		if _, ok := ruleOf(id); !ok && err == nil {
+			err = galien.Errorf(galien.Internal, "%s speaks of the rule %s, which does not exist", name, id)
+		}
+		if slices.Contains(without, id) {
+			return "false"
+		}
+		return "true"
+	})
+	return text, err
+}
+
+// executor runs SQL: a database, or one connection of it.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// run executes a cleaning file, statement by statement.
+func run(ctx context.Context, db executor, name string, without []string) error {
+	text, err := script("cleaning/"+name+".sql", without)
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements(text) {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return duck.Error("clean ("+name+")", err)
+		}
+	}
+	return nil
+}
+
+var comment = regexp.MustCompile(`(?m)^\s*--.*$`)
+
+// statements cuts a file where a line ends in a semicolon, without the lines of
+// comment.
+func statements(text string) (list []string) {
+	for _, s := range strings.Split(comment.ReplaceAllString(text, ""), ";\n") {
+		if strings.TrimSpace(s) != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// mapping returns the query that fills an OMOP table.
+func mapping(table string) (string, error) { return script("mapping/"+table+".sql", nil) }
+
+// mapped are the OMOP tables that have a mapping, in the order of their making.
+func mapped() []string {
+	entries, err := sqlFiles.ReadDir("mapping")
+	if err != nil {
+		panic("snds: the mapping is not embedded")
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".sql"))
+	}
+	return names
+}
