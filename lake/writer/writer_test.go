@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -374,7 +375,7 @@ func TestMetaEntersTheManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := s.Manifest
-	if len(m.Sources) != 1 || m.Sources[0] != src || m.Vocabulary != "v5.0" || len(m.Tables[0].Inputs) != 1 || m.Tables[0].Inputs[0] != in {
+	if len(m.Sources) != 1 || !reflect.DeepEqual(m.Sources[0], src) || m.Vocabulary != "v5.0" || len(m.Tables[0].Inputs) != 1 || m.Tables[0].Inputs[0] != in {
 		t.Errorf("manifest %+v", m)
 	}
 	if fmt.Sprint(calls) != "[[1 1]]" {
