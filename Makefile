@@ -6,6 +6,7 @@
 #   make bench-circe  the phenotype library on 300,000 to 10 million persons
 #   make demo    the whole journey on a small made-up population
 #   make circe   every reference definition against OHDSI Circe's own answers
+#   make rules   every cleaning rule of the claims switched off, one by one
 #   make bench   the benchmarks, on 1 million persons and 200 million events
 #   make fuzz    bounded fuzzing
 #   make differential   engines against the oracle on CASES random definitions
@@ -20,7 +21,7 @@ SHARD   ?= 1/1
 KILLS   ?= 50
 PERSONS ?= 1000000
 
-.PHONY: build test check circe bench bench-circe demo fuzz differential crash clean
+.PHONY: build test check circe rules bench bench-circe demo fuzz differential crash clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -42,6 +43,9 @@ circe:
 	GALIEN_CIRCE=all GALIEN_CIRCE_TABLE="$$table" $(GO) test -count 1 -timeout 60m -run Circe ./engine/...; status=$$?; \
 	echo; printf '%-10s %-10s %12s %7s %7s %7s %8s %8s\n' engine set definitions agree tied differ refused time; \
 	sort "$$table"; rm -f "$$table"; exit $$status
+
+rules:
+	GALIEN_RULES=all $(GO) test -count 1 -timeout 60m -run TestEachRuleMatters -v ./source/snds
 
 bench:
 	GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKGS)
