@@ -62,6 +62,8 @@ var policy = map[string]rule{
 	"source/omop":     {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
 	"source/snds":     {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, cgo: true},
 	"source/snds/gen": {first: []string{"refdata"}},
+	"source/pmsi":     {first: []string{"source"}},
+	"source/pmsi/gen": {first: []string{"refdata"}},
 	"lake":            {first: []string{"cdm"}, third: []string{arrow}},
 	"lake/duck":       {third: []string{duckdbGo}, cgo: true},
 	"lake/writer":     {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
