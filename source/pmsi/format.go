@@ -118,8 +118,8 @@ func compile(kind, version, field, mark, groups string) *Format {
 	return f
 }
 
-// known says in words which versions there are.
-var known = sync.OnceValue(func() string {
+// knownVersions says in words which versions there are.
+var knownVersions = sync.OnceValue(func() string {
 	var parts []string
 	for _, kind := range kinds {
 		var first, last string
