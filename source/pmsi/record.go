@@ -301,7 +301,7 @@ func kindOf(line string) string {
 	switch {
 	case len(line) >= 52 && line[48] == 'V' && number(49, 52) && date(19):
 		return "VID-HOSP"
-	case number(9, 12) && line[9] == '1' && number(24, 27) && line[24] == '0':
+	case number(9, 12) && line[9] == '1' && (number(24, 27) && line[24] == '0' || date(77)):
 		return "RSS"
 	case number(9, 12) && line[9] == '0' && date(62):
 		return "RUM"
