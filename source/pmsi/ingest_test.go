@@ -419,6 +419,23 @@ func TestReadNotMapped(t *testing.T) {
 	}
 }
 
+// TestOddSigns gives a unit's number made of signs that other formats give a
+// meaning: they arrive as they are.
+func TestOddSigns(t *testing.T) {
+	for _, number := range []string{`"1;,`, `'\N`, "é#--"} {
+		h := newHub(t)
+		r := h.ingest(t, put(t, "a.txt", unit(t, "RSS", "122", map[string]string{"NUM": latin1Of(number)})+"\n"+who(t, "V016", nil)))
+		if got := h.read(t, "visit_detail", "visit_detail_source_value"); fmt.Sprint(got) != "[["+number+"]]" || r.Quarantined != 0 {
+			t.Errorf("the unit %q arrives as %q", number, got)
+		}
+	}
+	h := newHub(t)
+	h.ingest(t, put(t, "a.txt", unit(t, "RSS", "122", map[string]string{"NUM": "1\t2"})+"\n"+who(t, "V016", nil)))
+	if got := h.read(t, "visit_detail", "visit_detail_source_value"); fmt.Sprint(got) != "[[1 2]]" {
+		t.Errorf("a tab in a number arrives as %q", got)
+	}
+}
+
 // TestSecondSource refuses to mix a hub of another source.
 func TestSecondSource(t *testing.T) {
 	h := newHub(t)

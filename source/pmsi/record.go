@@ -44,9 +44,7 @@ type Part struct {
 // First returns the part that every line has.
 func (r *Record) First() Part { return r.parts[0] }
 
-// Of returns the parts of a group, in the order of the line; with a parent,
-// those that the parent counts. parent is the number of a part in the record,
-// 0 for the first.
+// Of returns the parts of a group, in the order of the line.
 func (r *Record) Of(group string) []Part {
 	n := r.Format.group(group)
 	var list []Part
@@ -56,21 +54,6 @@ func (r *Record) Of(group string) []Part {
 		}
 	}
 	return list
-}
-
-// under returns the number of the part that counts p among the parts of its
-// group, from 0: which RUM of an RSA a diagnosis belongs to.
-func (r *Record) under(p Part) int {
-	n := 0
-	for i, q := range r.parts {
-		if i == p.parent {
-			break
-		}
-		if q.number == r.parts[p.parent].number {
-			n++
-		}
-	}
-	return n
 }
 
 // raw returns the characters of a field, with the blanks around them. A field

@@ -184,15 +184,26 @@ func TestNesting(t *testing.T) {
 	}
 	got := map[int][]string{}
 	for _, p := range rec.Of("DA") {
-		got[rec.under(p)] = append(got[rec.under(p)], p.Text("TDA"))
+		got[under(rec, p)] = append(got[under(rec, p)], p.Text("TDA"))
 	}
 	for _, p := range rec.Of("ZA") {
-		got[rec.under(p)] = append(got[rec.under(p)], p.Text("CCCAM"))
+		got[under(rec, p)] = append(got[under(rec, p)], p.Text("CCCAM"))
 	}
 	want := map[int][]string{0: {"I10", "DEQP003", "DZQM006"}, 1: {"E119", "J189", "ZBQK002"}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("RUMs have %v, want %v", got, want)
 	}
+}
+
+// under returns the number of the RUM that a part belongs to, from 0.
+func under(rec Record, p Part) int {
+	n := 0
+	for _, q := range rec.parts[:p.parent] {
+		if q.group.Name == "RU" {
+			n++
+		}
+	}
+	return n
 }
 
 func format(t testing.TB, kind, version string) *Format {
