@@ -53,6 +53,10 @@ const (
 	UnknownBeneficiary Code = "unknown_beneficiary"
 	AmbiguousPerson    Code = "ambiguous_person"
 	OrphanDetail       Code = "orphan_detail"
+
+	UnknownFormat Code = "unknown_format"
+	WrongLength   Code = "wrong_length"
+	UnknownStay   Code = "unknown_stay"
 )
 
 // reasons are the codes in words, each with what can be done.
@@ -73,6 +77,10 @@ var reasons = map[Code]string{
 	UnknownBeneficiary: "no beneficiary table has this number: bring IR_BEN_R and IR_BEN_R_ARC, then ingest again",
 	AmbiguousPerson:    "the number is that of several persons (twins of the same sex), and the row does not say which",
 	OrphanDetail:       "the line of claim that this row details is not in the extract: bring the whole flux month, then ingest again",
+
+	UnknownFormat: "the line says no kind and version that this program knows (docs/sources/pmsi.md lists them)",
+	WrongLength:   "the line is not as long as its version and its counters say: export the file again",
+	UnknownStay:   "no VID-HOSP line has this administrative number of stay: bring the VID-HOSP of the same stays, then ingest again",
 }
 
 // Reason returns the code in words, with what can be done about it.

@@ -17,6 +17,7 @@ import (
 	"galien/lake/duck"
 	"galien/source"
 	"galien/source/omop"
+	"galien/source/pmsi"
 	"galien/source/snds"
 )
 
@@ -28,8 +29,8 @@ func newIngestCommand() *cobra.Command {
 	var without []string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "ingest HUB omop|snds DIR",
-		Short: "Read a folder of OMOP CDM tables, or of SNDS extract files, and commit one snapshot",
+		Use:   "ingest HUB omop|snds DIR, or ingest HUB pmsi FILE...",
+		Short: "Read OMOP CDM tables, SNDS extract files or a hospital's PMSI files, and commit one snapshot",
 		Long: `With omop, read the OMOP CDM tables (5.3 or 5.4, vocabulary tables included) in the folder
 or zip file DIR, and commit one snapshot. A table is a file with its name, in any
 letter case: .csv, .csv.gz or .parquet; the separator may be a comma, a tab, a
@@ -46,14 +47,22 @@ references, causes of death) in DIR and the folders within it: CSV, plain or
 gzip, named after their tables, such as ER_PRS_F_201901.csv.gz or T_MCO19C.csv.
 They are cleaned by named rules (galien source rules snds), mapped to OMOP, and
 replace what the hub had. --without D16 switches a rule off. Tables that are not
-read are set aside by name.`,
-		Args: cobra.ExactArgs(3),
+read are set aside by name.
+
+With pmsi, read the fixed-width files of a hospital: RUM or RSS, with the VID-HOSP
+of the same stays, in any version and any order; the kind and version of each line
+are found from the line. They replace what the hub had. RSA and ANO-HOSP are read
+and counted, and not mapped.`,
+		Args: cobra.MinimumNArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[1] != omop.Kind && args[1] != snds.Kind {
-				return galien.Errorf(galien.Invalid, "ingest: %q is no kind of source; this galien reads: omop, snds", args[1])
+			if args[1] != omop.Kind && args[1] != snds.Kind && args[1] != pmsi.Kind {
+				return galien.Errorf(galien.Invalid, "ingest: %q is no kind of source; this galien reads: omop, snds, pmsi", args[1])
 			}
-			if args[1] == omop.Kind && len(without) > 0 {
-				return galien.Errorf(galien.Invalid, "ingest: --without is for snds; the source omop has no named rules")
+			if args[1] != pmsi.Kind && len(args) > 3 {
+				return galien.Errorf(galien.Invalid, "ingest: %s is read from one folder, and %d are named", args[1], len(args)-2)
+			}
+			if args[1] != snds.Kind && len(without) > 0 {
+				return galien.Errorf(galien.Invalid, "ingest: --without is for snds; the source %s has no named rules", args[1])
 			}
 			h, err := openHub(args[0])
 			if err != nil {
@@ -65,6 +74,9 @@ read are set aside by name.`,
 			}
 			if args[1] == snds.Kind {
 				return h.ingestClaims(cmd, args[2], name, without, asJSON)
+			}
+			if args[1] == pmsi.Kind {
+				return h.ingestPMSI(cmd, args[2:], name, asJSON)
 			}
 			report, seconds, err := h.ingest(cmd.Context(), args[2], name, cmd.ErrOrStderr())
 			if err != nil {

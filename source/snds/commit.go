@@ -2,8 +2,6 @@ package snds
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,105 +12,6 @@ import (
 	"galien/source"
 	"galien/vault"
 )
-
-// Local concepts are in the range that the model leaves to sites, below 2^31.
-const (
-	firstLocal = 2_000_000_000
-	localRange = 1<<31 - firstLocal
-)
-
-// conceptID returns the place of a code in the local range. Codes may meet
-// there; the next free place is taken then.
-func conceptID(vocabulary, code string) int64 {
-	sum := sha256.Sum256([]byte(vocabulary + "\x00" + code))
-	return firstLocal + int64(binary.BigEndian.Uint64(sum[:8])%localRange)
-}
-
-// place gives every code of a vocabulary an id: the one it had, or the one
-// that its name gives, or the next that is free. Codes are placed in order, so
-// the same codes get the same ids.
-func place(codes [][2]string, had map[[2]string]int64) map[[2]string]int64 {
-	ids := map[[2]string]int64{}
-	taken := map[int64]bool{}
-	for code, id := range had {
-		ids[code] = id
-		taken[id] = true
-	}
-	slices.SortFunc(codes, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
-	for _, code := range codes {
-		if _, ok := ids[code]; ok {
-			continue
-		}
-		id := conceptID(code[0], code[1])
-		for taken[id] {
-			id = firstLocal + (id-firstLocal+1)%localRange
-		}
-		ids[code], taken[id] = id, true
-	}
-	return ids
-}
-
-// conceive fills local_concept: a concept for every code.
-func (g *ingest) conceive(ctx context.Context) error {
-	const action = "give codes their concepts"
-	had, err := g.concepts(ctx)
-	if err != nil {
-		return err
-	}
-	db := g.w.DB()
-	rows, err := db.QueryContext(ctx, "SELECT vocabulary, code FROM code_to_name")
-	if err != nil {
-		return duck.Error(action, err)
-	}
-	defer rows.Close()
-	var codes [][2]string
-	for rows.Next() {
-		var c [2]string
-		if err := rows.Scan(&c[0], &c[1]); err != nil {
-			return duck.Error(action, err)
-		}
-		codes = append(codes, c)
-	}
-	if err := rows.Err(); err != nil {
-		return duck.Error(action, err)
-	}
-	ids := place(codes, had)
-	if _, err := db.ExecContext(ctx, "CREATE TABLE code_id (vocabulary VARCHAR, code VARCHAR, concept_id BIGINT)"); err != nil {
-		return duck.Error(action, err)
-	}
-	for part := range slices.Chunk(codes, 500) {
-		var values []any
-		for _, c := range part {
-			values = append(values, c[0], c[1], ids[c])
-		}
-		places := strings.TrimSuffix(strings.Repeat("(?, ?, ?), ", len(part)), ", ")
-		if _, err := db.ExecContext(ctx, "INSERT INTO code_id VALUES "+places, values...); err != nil {
-			return duck.Error(action, err)
-		}
-	}
-	_, err = db.ExecContext(ctx, "CREATE TABLE local_concept AS SELECT i.vocabulary, i.code, i.concept_id, n.name FROM code_id i JOIN code_to_name n USING (vocabulary, code)")
-	return duck.Error(action, err)
-}
-
-// concepts returns the local concepts of the current snapshot, so that a code
-// keeps its id for the life of the hub.
-func (g *ingest) concepts(ctx context.Context) (map[[2]string]int64, error) {
-	had := map[[2]string]int64{}
-	if g.base == nil {
-		return had, nil
-	}
-	if _, ok := g.base.Table("concept"); !ok {
-		return had, nil
-	}
-	err := g.base.Read(ctx, "concept", []string{"concept_id", "vocabulary_id", "concept_code"}, func(row []any) error {
-		id, vocabulary, code := row[0].(int64), row[1].(string), row[2].(string)
-		if name, ok := strings.CutPrefix(vocabulary, "SNDS "); ok && id >= firstLocal {
-			had[[2]string{name, code}] = id
-		}
-		return nil
-	})
-	return had, err
-}
 
 // ledger returns what each rule did.
 func (g *ingest) ledger(ctx context.Context) ([]lake.RuleCount, error) {

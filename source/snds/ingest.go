@@ -17,6 +17,7 @@ import (
 	"galien/lake/duck"
 	"galien/lake/writer"
 	"galien/source"
+	"galien/source/codes"
 	"galien/vault"
 )
 
@@ -171,10 +172,16 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 	if err := g.clean(ctx, db, "12-persons", "30-netting", "40-others", "50-visits", "60-codes"); err != nil {
 		return rep, err
 	}
+	if err := codes.Hierarchy(ctx, db); err != nil {
+		return rep, err
+	}
+	if err := g.clean(ctx, db, "61-hierarchy"); err != nil {
+		return rep, err
+	}
 	if err := g.quarantine(ctx, db, referenceOrphans); err != nil {
 		return rep, err
 	}
-	if err := g.conceive(ctx); err != nil {
+	if err := codes.Conceive(ctx, db, g.base); err != nil {
 		return rep, err
 	}
 	if err := g.stage(ctx); err != nil {

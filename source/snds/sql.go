@@ -11,6 +11,7 @@ import (
 
 	"galien"
 	"galien/lake/duck"
+	"galien/source"
 )
 
 //go:embed cleaning/*.sql mapping/*.sql
@@ -64,25 +65,12 @@ func run(ctx context.Context, db executor, name string, without []string) error 
 	if err != nil {
 		return err
 	}
-	for _, statement := range statements(text) {
+	for _, statement := range source.Statements(text) {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return duck.Error("clean ("+name+")", err)
 		}
 	}
 	return nil
-}
-
-var comment = regexp.MustCompile(`(?m)^\s*--.*$`)
-
-// statements cuts a file where a line ends in a semicolon, without the lines of
-// comment.
-func statements(text string) (list []string) {
-	for _, s := range strings.Split(comment.ReplaceAllString(text, ""), ";\n") {
-		if strings.TrimSpace(s) != "" {
-			list = append(list, s)
-		}
-	}
-	return list
 }
 
 // mapping returns the query that fills an OMOP table.

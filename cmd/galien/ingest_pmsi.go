@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"galien/lake/duck"
+	"galien/source/omop"
+	"galien/source/pmsi"
+)
+
+// ingestPMSI loads a hospital's PMSI files between two entries of the audit
+// log.
+func (h *hub) ingestPMSI(cmd *cobra.Command, files []string, name string, asJSON bool) error {
+	l, err := h.lake()
+	if err != nil {
+		return err
+	}
+	v, err := h.vault()
+	if err != nil {
+		return err
+	}
+	show := showLoad(cmd.ErrOrStderr())
+	load := pmsi.Load{
+		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Files: files, Name: name, Now: h.now(),
+		Engine:   duck.Config{MemoryLimit: loadMemory},
+		Progress: func(p pmsi.Progress) { show(omop.Progress(p)) },
+	}
+	var report pmsi.Report
+	var seconds float64
+	err = h.audited(cmd.Context(), "ingest", func() (string, map[string]string, error) {
+		began := time.Now()
+		report, err = pmsi.Ingest(cmd.Context(), load)
+		show(omop.Progress{Step: "end"})
+		seconds = time.Since(began).Seconds()
+		return report.Snapshot, map[string]string{
+			"changed":     fmt.Sprint(report.Changed),
+			"rows":        fmt.Sprint(report.Read),
+			"quarantined": fmt.Sprint(report.Quarantined),
+		}, err
+	})
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return writeJSON(cmd.OutOrStdout(), struct {
+			pmsi.Report
+			Seconds float64 `json:"seconds"`
+		}{report, seconds})
+	}
+	return printPMSI(cmd.OutOrStdout(), h.dir, report, seconds)
+}
+
+func printPMSI(w io.Writer, hub string, r pmsi.Report, seconds float64) error {
+	if !r.Changed && len(r.Files) == 0 {
+		_, err := fmt.Fprintf(w, "Nothing changed: snapshot %s holds these files already (%d persons).\n", r.Snapshot, r.Persons)
+		return err
+	}
+	verb := "Committed snapshot " + r.Snapshot
+	if !r.Changed {
+		verb = "Nothing changed: snapshot " + r.Snapshot + " holds this content already"
+	}
+	fmt.Fprintf(w, "%s: %d persons from %d lines, %d in quarantine, %.1f s (%.0f lines/s).\n\n",
+		verb, r.Persons, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "file\tformat\tlines\t")
+	for _, f := range r.Files {
+		note := ""
+		if !f.Mapped {
+			note = "read, not mapped"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", f.File, f.Format, f.Lines, note)
+	}
+	fmt.Fprintln(tw, "\t\t\t\ntable written\t\trows\t")
+	for _, t := range r.Written {
+		fmt.Fprintf(tw, "%s\t\t%d\t\n", t.Table, t.Rows)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if len(r.Reasons) > 0 {
+		fmt.Fprintf(w, "\nIn quarantine (galien quarantine %s lists them):\n", hub)
+		printReasons(w, r.Reasons)
+	}
+	var remarks []string
+	if r.Unnumbered > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d stays have a VID-HOSP line without any number of a person; each is a person of its own", r.Unnumbered))
+	}
+	if r.WithoutStay > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d VID-HOSP lines are of stays that no RUM or RSS describes; they make no person", r.WithoutStay))
+	}
+	var odd []string
+	for _, o := range r.Odd {
+		odd = append(odd, fmt.Sprintf("%s %s (%d, %s)", o.Format, o.Field, o.Lines, o.Code))
+	}
+	if len(odd) > 0 {
+		remarks = append(remarks, "values not of their field's type, in fields that the mapping does not read: "+strings.Join(odd, ", "))
+	}
+	if len(remarks) > 0 {
+		fmt.Fprintln(w, "\nRemarks:")
+	}
+	for _, m := range remarks {
+		fmt.Fprintln(w, "  "+m)
+	}
+	return nil
+}

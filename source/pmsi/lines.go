@@ -1,0 +1,264 @@
+package pmsi
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"galien"
+	"galien/source"
+)
+
+// scratch are the tables into which lines are cut, one file each in the vault's
+// workspace, from which the engine reads them.
+var scratch = []struct{ name, columns string }{
+	{"rum", "file BIGINT, line BIGINT, finess VARCHAR, rss VARCHAR, stay VARCHAR, rum VARCHAR, unit VARCHAR, entry DATE, leaving DATE, " +
+		"entry_mode VARCHAR, entry_from VARCHAR, exit_mode VARCHAR, emergency VARCHAR"},
+	{"rum_diagnosis", "file BIGINT, line BIGINT, code VARCHAR, place VARCHAR"},
+	{"rum_act", "file BIGINT, line BIGINT, day DATE, code VARCHAR, extension VARCHAR, phase VARCHAR, activity VARCHAR, quantity BIGINT"},
+	{"identity", "file BIGINT, line BIGINT, finess VARCHAR, stay VARCHAR, source_id VARCHAR, numbered BOOLEAN, birth DATE, sex VARCHAR, entry DATE"},
+}
+
+// tableFile writes one of them: values apart by tabs, empty for null.
+type tableFile struct {
+	path string
+	fd   *os.File
+	w    *bufio.Writer
+}
+
+// cutter reads lines into the tables.
+type cutter struct {
+	tables map[string]*tableFile
+	odd    map[Odd]int64
+}
+
+func newCutter(dir string) (*cutter, error) {
+	c := &cutter{map[string]*tableFile{}, map[Odd]int64{}}
+	for _, t := range scratch {
+		path := filepath.Join(dir, t.name+".tsv")
+		fd, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("read lines: %w", err), c.close())
+		}
+		c.tables[t.name] = &tableFile{path, fd, bufio.NewWriterSize(fd, 1<<18)}
+	}
+	return c, nil
+}
+
+// close ends the files, after which the engine can read them.
+func (c *cutter) close() error {
+	var all error
+	for _, t := range c.tables {
+		all = errors.Join(all, t.w.Flush(), t.fd.Close())
+	}
+	return all
+}
+
+func (c *cutter) put(table string, values ...any) error {
+	w := c.tables[table].w
+	for i, v := range values {
+		if i > 0 {
+			w.WriteByte('\t')
+		}
+		switch x := v.(type) {
+		case string:
+			io.WriteString(w, strings.Map(printable, x))
+		case int64:
+			w.WriteString(strconv.FormatInt(x, 10))
+		case int:
+			w.WriteString(strconv.Itoa(x))
+		case bool:
+			w.WriteString(strconv.FormatBool(x))
+		case galien.Date:
+			w.WriteString(x.String())
+		}
+	}
+	return w.WriteByte('\n')
+}
+
+func printable(c rune) rune {
+	if c < ' ' {
+		return ' '
+	}
+	return c
+}
+
+// line reads one line. It returns the format that the line has, nil when it
+// has none, and why it cannot be kept, nil when it can.
+func (c *cutter) line(file int, number int64, text string) (*Format, *Problem, error) {
+	f, problem := Detect(text)
+	if problem != nil {
+		return nil, problem, nil
+	}
+	rec, problem := f.Parse(text)
+	if problem != nil {
+		return f, problem, nil
+	}
+	var err error
+	switch f.Kind {
+	case "RUM", "RSS":
+		problem, err = c.rum(file, number, &rec)
+	case "VID-HOSP":
+		problem, err = c.identity(file, number, &rec)
+	}
+	if problem != nil || err != nil {
+		return f, problem, err
+	}
+	for _, p := range rec.Check() {
+		c.odd[Odd{Format: f.String(), Field: p.Field, Code: p.Code}]++
+	}
+	return f, nil, nil
+}
+
+// needed returns a text or date without which a line says nothing.
+func needed(p Part, field string) (string, *Problem) {
+	s := p.Text(field)
+	if s == "" {
+		return "", p.problem(field, source.RequiredMissing)
+	}
+	return s, nil
+}
+
+func neededDate(p Part, field string) (galien.Date, *Problem) {
+	d, ok, problem := p.Date(field)
+	if problem == nil && !ok {
+		problem = p.problem(field, source.RequiredMissing)
+	}
+	return d, problem
+}
+
+// rum reads the summary of a unit. Nothing is written of a line that has a
+// problem.
+func (c *cutter) rum(file int, line int64, rec *Record) (*Problem, error) {
+	r := rec.First()
+	finess, p1 := needed(r, "FINESS")
+	stay, p2 := needed(r, "NADL")
+	entry, p3 := neededDate(r, "DEUM")
+	leaving, p4 := neededDate(r, "DSUM")
+	for _, problem := range []*Problem{p1, p2, p3, p4} {
+		if problem != nil {
+			return problem, nil
+		}
+	}
+	type act struct {
+		day      any
+		quantity int64
+	}
+	zones := rec.Of("ZA")
+	acts := make([]act, len(zones))
+	for i, z := range zones {
+		day, ok, problem := z.Date("DR")
+		if problem != nil {
+			return problem, nil
+		}
+		if ok {
+			acts[i].day = day
+		}
+		n, ok, problem := z.Number("NREAL")
+		if problem != nil {
+			return problem, nil
+		}
+		if !ok || n == 0 {
+			n = 1
+		}
+		acts[i].quantity = n
+	}
+	err := c.put("rum", file, line, finess, r.Text("NRSS"), stay, r.Text("NRUM"), r.Text("NUM"), entry, leaving,
+		r.Text("MEUM"), r.Text("PROV"), r.Text("MSUM"), r.Text("PSUR"))
+	diagnosis := func(p Part, field, place string) {
+		if code := strings.ToUpper(p.Text(field)); code != "" {
+			err = errors.Join(err, c.put("rum_diagnosis", file, line, code, place))
+		}
+	}
+	diagnosis(r, "DP", "DP")
+	diagnosis(r, "DR", "DR")
+	for _, d := range rec.Of("DA") {
+		diagnosis(d, "TDA", "DAS")
+	}
+	for i, z := range zones {
+		code := strings.ToUpper(z.Text("CCCA"))
+		extension := z.Text("XPMSI")
+		if len(code) > 7 {
+			code, extension = code[:7], strings.TrimSpace(code[7:])
+		}
+		if code == "" {
+			continue
+		}
+		err = errors.Join(err, c.put("rum_act", file, line, acts[i].day, code, extension, z.Text("PHAS"), z.Text("ACTI"), acts[i].quantity))
+	}
+	return nil, err
+}
+
+// identity reads who stayed.
+func (c *cutter) identity(file int, line int64, rec *Record) (*Problem, error) {
+	r := rec.First()
+	finess, p1 := needed(r, "FINESS")
+	stay, p2 := needed(r, "NADL")
+	birth, p3 := neededDate(r, "DNAIS")
+	for _, problem := range []*Problem{p1, p2, p3} {
+		if problem != nil {
+			return problem, nil
+		}
+	}
+	entry := any(nil)
+	if d, ok, problem := r.Date("DENT"); problem == nil && ok {
+		entry = d
+	}
+	id, numbered := sourceID(r, finess, stay)
+	return nil, c.put("identity", file, line, finess, stay, id, numbered, birth, r.Text("SEXE"), entry)
+}
+
+// sourceID returns by what a person is known in these files: the hospital's own
+// permanent number, else the national one, else that of the holder of rights
+// with birth and sex. A stay with none of them is a person of its own.
+func sourceID(r Part, finess, stay string) (id string, numbered bool) {
+	number := func(field string) string {
+		s := r.Text(field)
+		if strings.Trim(s, "0Xx") == "" {
+			return ""
+		}
+		return s
+	}
+	if ipp := number("IPP"); ipp != "" {
+		return "IPP|" + finess + "|" + ipp, true
+	}
+	if ins := number("INS"); len(ins) >= 13 {
+		return "NIR|" + ins[:13], true
+	}
+	if nir := number("NIMI"); nir != "" {
+		return "NIR|" + nir, true
+	}
+	if holder := number("NIA"); holder != "" {
+		return strings.Join([]string{"NIA", holder, r.Text("DNAIS"), r.Text("SEXE"), r.Text("RGN")}, "|"), true
+	}
+	return "STAY|" + finess + "|" + stay, false
+}
+
+// read cuts every file. Lines with problems go to bad.
+func (d *delivery) read(ctx context.Context, c *cutter, bad *rejected, tick func(bytes, lines int64)) error {
+	for n, in := range d.inputs {
+		var lines int64
+		err := in.each(ctx, io.Discard, func(line int64, text string) error {
+			lines++
+			f, problem, err := c.line(n, line, text)
+			if f != nil {
+				in.lines[f]++
+			}
+			if problem != nil {
+				bad.add(n, line, problem)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		tick(in.size, lines)
+	}
+	return nil
+}
