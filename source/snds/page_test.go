@@ -117,28 +117,3 @@ func TestRules(t *testing.T) {
 		}
 	}
 }
-
-// TestPlace gives codes their ids whatever their order, keeps those that they
-// had, and gives none twice.
-func TestPlace(t *testing.T) {
-	a, b := [2]string{"CIM10", "E119"}, [2]string{"CIM10", "E11"}
-	ids := place([][2]string{a, b}, nil)
-	turned := place([][2]string{b, a}, nil)
-	if ids[a] != turned[a] || ids[b] != turned[b] || ids[a] == ids[b] {
-		t.Errorf("%v and %v", ids, turned)
-	}
-	for c, id := range ids {
-		if id < 2_000_000_000 || id >= 1<<31 {
-			t.Errorf("%v has the id %d, which is outside the local range", c, id)
-		}
-	}
-	// Another code sits where E119 would go.
-	taken := place([][2]string{a}, map[[2]string]int64{b: ids[a]})
-	if taken[b] != ids[a] || taken[a] == ids[a] {
-		t.Errorf("a taken place was given again, or an old id was lost: %v", taken)
-	}
-	last := place([][2]string{a}, map[[2]string]int64{b: ids[a], {"X", "Y"}: ids[a] + 1})
-	if last[a] != ids[a]+2 {
-		t.Errorf("the id is %d, want the next free one, %d", last[a], ids[a]+2)
-	}
-}
