@@ -163,10 +163,7 @@ func noIdentityOutside(t *testing.T, h hub, dir string) {
 		t.Fatal(err)
 	}
 	for _, table := range snap.Manifest.Tables {
-		var columns []string
-		for _, c := range textColumns(table.Name) {
-			columns = append(columns, c)
-		}
+		columns := textColumns(table.Name)
 		if len(columns) == 0 {
 			continue
 		}
