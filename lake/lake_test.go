@@ -472,3 +472,33 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// A lake holds one source, which keeps its name and its kind.
+func TestAdmitSource(t *testing.T) {
+	held := &Snapshot{Manifest: Manifest{Sources: []Source{{Name: "snds", Kind: "snds", Reader: "7"}}}}
+	for _, c := range []struct {
+		s          *Snapshot
+		name, kind string
+		want       galien.Kind
+		refused    bool
+	}{
+		{nil, "omop", "omop", 0, false},
+		{nil, "", "omop", galien.Invalid, true},
+		{nil, "../x", "omop", galien.Invalid, true},
+		{held, "snds", "snds", 0, false},
+		{held, "omop", "omop", galien.Conflict, true},
+		{held, "other", "snds", galien.Conflict, true},
+		// The name of another kind's source is not a way into it.
+		{held, "snds", "omop", galien.Conflict, true},
+	} {
+		if err := c.s.AdmitSource(c.name, c.kind); (err != nil) != c.refused || c.refused && galien.KindOf(err) != c.want {
+			t.Errorf("source %q of kind %s: %v", c.name, c.kind, err)
+		}
+	}
+	if s, ok := held.Source("snds"); !ok || s.Reader != "7" {
+		t.Errorf("the source is %+v, %v", s, ok)
+	}
+	if _, ok := (*Snapshot)(nil).Source("snds"); ok {
+		t.Error("an empty lake has a source")
+	}
+}

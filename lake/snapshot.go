@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"sort"
 
@@ -37,6 +38,43 @@ func (s *Snapshot) Present() error {
 			if info.Size() != f.Bytes {
 				return galien.Errorf(galien.Corrupt, "open snapshot %s: %s has %d bytes where %d were written; restore it from a backup", s.ID, f.Name, info.Size(), f.Bytes)
 			}
+		}
+	}
+	return nil
+}
+
+// Source returns what the snapshot says of the source of a name, and false when
+// it has none of it. s may be nil, the lake before its first commit.
+func (s *Snapshot) Source(name string) (Source, bool) {
+	if s != nil {
+		for _, one := range s.Manifest.Sources {
+			if one.Name == name {
+				return one, true
+			}
+		}
+	}
+	return Source{}, false
+}
+
+// sourceName is the form of a source's name.
+var sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// AdmitSource reports whether a load of a source may follow the snapshot, which
+// may be nil: a lake holds one source, which keeps its kind. It fails with
+// Invalid for a name that is none, and with Conflict beside another source.
+func (s *Snapshot) AdmitSource(name, kind string) error {
+	if !sourceName.MatchString(name) {
+		return galien.Errorf(galien.Invalid, "ingest: the name of a source is 1 to 64 letters, digits, points, underscores and hyphens, the first a letter or digit")
+	}
+	if s == nil {
+		return nil
+	}
+	for _, one := range s.Manifest.Sources {
+		switch {
+		case one.Kind != kind:
+			return galien.Errorf(galien.Conflict, "ingest: the hub holds the source %q of kind %s, and a hub holds one source: make another hub", one.Name, one.Kind)
+		case one.Name != name:
+			return galien.Errorf(galien.Conflict, "ingest: the hub holds the source %q, and a hub holds one source: use --name %s to replace its tables, or make another hub", one.Name, one.Name)
 		}
 	}
 	return nil

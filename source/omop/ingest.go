@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"sort"
 	"sync"
 
@@ -37,7 +36,7 @@ func Ingest(ctx context.Context, load Load) (Report, error) {
 	}
 	defer w.Close()
 	g := &ingest{load: load, d: d, w: w, base: w.Base()}
-	if err := g.checkSource(); err != nil {
+	if err := g.base.AdmitSource(g.load.Name, Kind); err != nil {
 		return Report{}, err
 	}
 	if err := g.hash(ctx); err != nil {
@@ -56,8 +55,6 @@ func Ingest(ctx context.Context, load Load) (Report, error) {
 	}
 	return rep, nil
 }
-
-var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // ingest is one load under way.
 type ingest struct {
@@ -79,30 +76,10 @@ type ingest struct {
 	tables    []*tableLoad
 }
 
-// checkSource refuses a second source.
-func (g *ingest) checkSource() error {
-	if !plainName.MatchString(g.load.Name) {
-		return galien.Errorf(galien.Invalid, "ingest: the name of a source is 1 to 64 letters, digits, points, underscores and hyphens, the first a letter or digit")
-	}
-	if g.base == nil {
-		return nil
-	}
-	for _, s := range g.base.Manifest.Sources {
-		if s.Name != g.load.Name {
-			return galien.Errorf(galien.Conflict, "ingest: the hub holds the source %q and a hub holds one OMOP source: use --name %s to replace its tables, or make another hub", s.Name, s.Name)
-		}
-	}
-	return nil
-}
-
 // previous returns the source's entry in the current snapshot.
 func (g *ingest) previous() lake.Source {
-	if g.base != nil {
-		for _, s := range g.base.Manifest.Sources {
-			if s.Name == g.load.Name {
-				return s
-			}
-		}
+	if s, ok := g.base.Source(g.load.Name); ok {
+		return s
 	}
 	return lake.Source{Name: g.load.Name, Kind: Kind}
 }

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"galien"
@@ -55,20 +54,18 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 		return Report{}, err
 	}
 	g := &ingest{load: load, d: d, w: w, base: w.Base(), bad: newRejected(), work: work}
-	if err := g.checkSource(); err != nil {
+	if err := g.base.AdmitSource(g.load.Name, Kind); err != nil {
 		return Report{}, err
 	}
 	g.start()
 	if err := d.check(ctx, func(n int64) { g.tick("check", n, 0) }); err != nil {
 		return Report{}, err
 	}
-	if p := g.previous(); g.base != nil && p.Reader == ReaderVersion && p.Delivery == d.id() {
+	if p, ok := g.base.Source(g.load.Name); ok && p.Reader == ReaderVersion && p.Delivery == d.id() {
 		return Report{Source: load.Name, Snapshot: g.base.ID, Persons: g.base.Manifest.Persons, Files: []FileReport{}, Written: []Written{}}, nil
 	}
 	return g.run(ctx)
 }
-
-var sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // ingest is one load under way.
 type ingest struct {
@@ -84,34 +81,6 @@ type ingest struct {
 	odd     map[Odd]int64
 	keys    *vault.Keys
 	written []Written
-}
-
-// checkSource refuses a second source.
-func (g *ingest) checkSource() error {
-	if !sourceName.MatchString(g.load.Name) {
-		return galien.Errorf(galien.Invalid, "ingest: the name of a source is 1 to 64 letters, digits, points, underscores and hyphens, the first a letter or digit")
-	}
-	if g.base == nil {
-		return nil
-	}
-	for _, s := range g.base.Manifest.Sources {
-		if s.Name != g.load.Name || s.Kind != Kind {
-			return galien.Errorf(galien.Conflict, "ingest: the hub holds the source %q of kind %s, and a hub holds one source: make another hub", s.Name, s.Kind)
-		}
-	}
-	return nil
-}
-
-// previous returns the source's entry in the current snapshot.
-func (g *ingest) previous() lake.Source {
-	if g.base != nil {
-		for _, s := range g.base.Manifest.Sources {
-			if s.Name == g.load.Name {
-				return s
-			}
-		}
-	}
-	return lake.Source{}
 }
 
 func (g *ingest) start() {
