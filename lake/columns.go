@@ -24,8 +24,8 @@ const (
 // for engines that go through few columns of many rows. It holds the file's
 // footer and nothing else, and may be used by several goroutines.
 //
-// Row groups have at most 122,880 rows. A slice that a method returns belongs
-// to the caller.
+// Row groups have about 122,880 rows. A slice that a method returns belongs to
+// the caller.
 type Columns struct {
 	path string
 	meta *metadata.FileMetaData
