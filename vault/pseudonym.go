@@ -68,6 +68,21 @@ func (p Pseudonyms) Row(table string, id int64) int64 {
 	}
 }
 
+// Surrogate returns the number, from 1 to 2^52-1, by which the lake calls
+// something of a source that is no person of it, such as a professional: keyed
+// by the hub's secret, so that who has the lake cannot try the numbers there
+// are. The same value of the same kind has one surrogate for the life of a hub.
+func (v *Vault) Surrogate(kind, value string) int64 {
+	mac := hmac.New(sha256.New, v.secret)
+	mac.Write([]byte("galien surrogate 1\x00" + kind + "\x00" + value))
+	for sum := mac.Sum(nil); ; sum = mac.Sum(nil) {
+		if n := int64(binary.BigEndian.Uint64(sum) >> (64 - smallBits)); isSmall(n) {
+			return n
+		}
+		mac.Write([]byte{0})
+	}
+}
+
 func isSmall(id int64) bool { return id > 0 && id < 1<<smallBits }
 
 // permute is a bijection of the numbers of an even width in bits.

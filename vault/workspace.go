@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"galien"
 )
 
 const workspacePrefix = "work-"
@@ -18,6 +20,20 @@ func (v *Vault) Workspace() (dir string, remove func() error, err error) {
 		return "", nil, fmt.Errorf("make workspace: %w", err)
 	}
 	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// Store returns the folder, made when absent, in which a source keeps from one
+// load to the next what still carries identities or numbers of professionals.
+// The name must be that of a source.
+func (v *Vault) Store(source string) (dir string, err error) {
+	if source == "" || source != filepath.Base(source) || source[0] == '.' {
+		return "", galien.Errorf(galien.Invalid, "open store: %q is no name of a source", source)
+	}
+	dir = filepath.Join(v.dir, "store", source)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("open store: %w", err)
+	}
+	return dir, nil
 }
 
 // CleanWorkspaces removes the workspaces that died loads left, all but the one
