@@ -73,11 +73,24 @@ type Source struct {
 	Quarantine string `json:"quarantine"`
 	// Delivery names the content of the files, for a source that reads many.
 	Delivery string `json:"delivery,omitempty"`
+	// Units are, sorted by name, what the rows were made of, for a source whose
+	// deliveries add to one another.
+	Units []Unit `json:"units,omitempty"`
 	// Rules say what each cleaning rule of the source did, by rule and table;
 	// Without are the rules that were switched off. Sources without named rules
 	// have neither.
 	Rules   []RuleCount `json:"rules,omitempty"`
 	Without []string    `json:"without,omitempty"`
+}
+
+// Unit is a part of a source that a delivery brings whole, such as a month of
+// claims; a later delivery of the same name replaces it.
+type Unit struct {
+	Name string `json:"name"`
+	// Content names the files and the rules by which they were read.
+	Content string `json:"content"`
+	// Files are sorted by name.
+	Files []Input `json:"files"`
 }
 
 // RuleCount is what a cleaning rule did in one load with the rows of one of the

@@ -16,6 +16,7 @@ package duck
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
@@ -141,4 +142,51 @@ func Error(action string, err error) error {
 		kind = "error"
 	}
 	return fmt.Errorf("%s: the engine refused it (%s; the text is withheld, as it may quote a row)", action, kind)
+}
+
+// Append adds rows to a table, given one after the other: next fills row, a
+// value for each column of the table, and says whether it did.
+func Append(ctx context.Context, db *sql.DB, table string, next func(row []any) (bool, error)) error {
+	action := "append to " + table
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return Error(action, err)
+	}
+	defer conn.Close()
+	var columns int
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM duckdb_columns() WHERE NOT internal AND table_name = "+Quote(table)).Scan(&columns); err != nil {
+		return Error(action, err)
+	}
+	row, values := make([]any, columns), make([]driver.Value, columns)
+	var stopped error
+	err = conn.Raw(func(c any) error {
+		appender, err := duckdb.NewAppenderFromConn(c.(driver.Conn), "", table)
+		if err != nil {
+			return err
+		}
+		for ctx.Err() == nil {
+			more, err := next(row)
+			if err != nil {
+				stopped = err
+			}
+			if err != nil || !more {
+				break
+			}
+			for i, v := range row {
+				values[i] = v
+			}
+			if err := appender.AppendRow(values...); err != nil {
+				_ = appender.Close()
+				return err
+			}
+		}
+		return appender.Close()
+	})
+	switch {
+	case stopped != nil:
+		return stopped
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", action, ctx.Err())
+	}
+	return Error(action, err)
 }
