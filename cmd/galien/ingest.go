@@ -27,7 +27,7 @@ const loadMemory = "2GiB"
 func newIngestCommand() *cobra.Command {
 	var name string
 	var without []string
-	var asJSON bool
+	var afresh, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "ingest HUB omop|snds DIR, or ingest HUB pmsi FILE...",
 		Short: "Read OMOP CDM tables, SNDS extract files or a hospital's PMSI files, and commit one snapshot",
@@ -45,9 +45,12 @@ changes nothing.
 With snds, read the extract files of the French claims data (DCIR, PMSI MCO,
 references, causes of death) in DIR and the folders within it: CSV, plain or
 gzip, named after their tables, such as ER_PRS_F_201901.csv.gz or T_MCO19C.csv.
-They are cleaned by named rules (galien source rules snds), mapped to OMOP, and
-replace what the hub had. --without D16 switches a rule off. Tables that are not
-read are set aside by name.
+They are cleaned by named rules (galien source rules snds) and mapped to OMOP. A
+flux month of the claims, a year of the hospital's and a reference table replace
+what the hub had of the same month, year and name; the rest stays, and the new
+month corrects the care that its lines are about. --afresh makes the snapshot of
+this delivery alone; --without D16 switches a rule off. Tables that are not read
+are set aside by name.
 
 With pmsi, read the fixed-width files of a hospital: RUM or RSS, with the VID-HOSP
 of the same stays, in any version and any order; the kind and version of each line
@@ -64,6 +67,9 @@ and counted, and not mapped.`,
 			if args[1] != snds.Kind && len(without) > 0 {
 				return galien.Errorf(galien.Invalid, "ingest: --without is for snds; the source %s has no named rules", args[1])
 			}
+			if args[1] != snds.Kind && afresh {
+				return galien.Errorf(galien.Invalid, "ingest: --afresh is for snds; what %s brings replaces what the hub had in any case", args[1])
+			}
 			h, err := openHub(args[0])
 			if err != nil {
 				return err
@@ -73,7 +79,7 @@ and counted, and not mapped.`,
 				name = args[1]
 			}
 			if args[1] == snds.Kind {
-				return h.ingestClaims(cmd, args[2], name, without, asJSON)
+				return h.ingestClaims(cmd, args[2], name, without, afresh, asJSON)
 			}
 			if args[1] == pmsi.Kind {
 				return h.ingestPMSI(cmd, args[2:], name, asJSON)
@@ -93,6 +99,7 @@ and counted, and not mapped.`,
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what the hub calls the source (default: its kind)")
 	cmd.Flags().StringSliceVar(&without, "without", nil, "snds: cleaning rules to switch off, such as D16,M04")
+	cmd.Flags().BoolVar(&afresh, "afresh", false, "snds: drop what earlier deliveries brought and this one does not")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }

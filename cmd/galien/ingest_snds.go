@@ -16,7 +16,7 @@ import (
 )
 
 // ingestClaims loads SNDS extract files between two entries of the audit log.
-func (h *hub) ingestClaims(cmd *cobra.Command, dir, name string, without []string, asJSON bool) error {
+func (h *hub) ingestClaims(cmd *cobra.Command, dir, name string, without []string, afresh, asJSON bool) error {
 	l, err := h.lake()
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func (h *hub) ingestClaims(cmd *cobra.Command, dir, name string, without []strin
 	}
 	show := showLoad(cmd.ErrOrStderr())
 	load := snds.Load{
-		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Dir: dir, Name: name, Without: without, Now: h.now(),
+		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Dir: dir, Name: name, Without: without, Afresh: afresh, Now: h.now(),
 		Engine:   duck.Config{MemoryLimit: loadMemory},
 		Progress: func(p snds.Progress) { show(omop.Progress(p)) },
 	}

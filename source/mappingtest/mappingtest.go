@@ -5,7 +5,7 @@
 // under "-- expect" must come out of the mapping, row for row, in the columns
 // that the example names.
 //
-//	mappingtest.Run(t, "mapping/examples", tables, mapping)
+//	mappingtest.Run(t, "mapping/examples", "", tables, mapping)
 package mappingtest
 
 import (
@@ -20,7 +20,8 @@ import (
 )
 
 // Run runs the example of every table in dir against the query that fills it.
-func Run(t *testing.T, dir string, tables []string, mapping func(table string) (string, error)) {
+// Words are SQL statements, such as macros, that all of them use.
+func Run(t *testing.T, dir, words string, tables []string, mapping func(table string) (string, error)) {
 	for _, table := range tables {
 		t.Run(table, func(t *testing.T) {
 			b, err := os.ReadFile(filepath.Join(dir, table+".sql"))
@@ -37,7 +38,7 @@ func Run(t *testing.T, dir string, tables []string, mapping func(table string) (
 				t.Fatal(err)
 			}
 			defer db.Close()
-			for _, s := range source.Statements(given) {
+			for _, s := range source.Statements(words + given) {
 				if _, err := db.Exec(s); err != nil {
 					t.Fatal(err)
 				}

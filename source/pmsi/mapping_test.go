@@ -7,4 +7,4 @@ import (
 )
 
 // TestMappingExamples runs every example beside the mapping.
-func TestMappingExamples(t *testing.T) { mappingtest.Run(t, "mapping/examples", mapped(), mapping) }
+func TestMappingExamples(t *testing.T) { mappingtest.Run(t, "mapping/examples", "", mapped(), mapping) }

@@ -41,7 +41,8 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	if err != nil {
 		return rep, err
 	}
-	intake, err := g.load.Vault.Begin(ctx, g.load.Name, g.d.id())
+	delivery := deliveryID(g.units)
+	intake, err := g.load.Vault.Begin(ctx, g.load.Name, delivery)
 	if err != nil {
 		return rep, err
 	}
@@ -53,6 +54,15 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	defer index.Close()
 	if err := keep(bad, index, intake); err != nil {
 		return rep, err
+	}
+	old, err := g.oldRejections()
+	if err != nil {
+		return rep, err
+	}
+	for _, r := range old {
+		if err := index.Add(r); err != nil {
+			return rep, err
+		}
 	}
 	id, quarantined, err := index.Seal()
 	if err != nil {
@@ -66,7 +76,7 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	}
 	meta := writer.Meta{
 		Sources: []lake.Source{{Name: g.load.Name, Kind: Kind, CDMVersion: "5.4", Reader: ReaderVersion, Quarantined: quarantined, Quarantine: id,
-			Delivery: g.d.id(), Rules: counts, Without: g.without}},
+			Delivery: delivery, Units: g.units, Rules: counts, Without: g.without}},
 		Inputs: map[string][]lake.Input{},
 		Note:   fmt.Sprintf("ingest %s", g.load.Name),
 		Now:    g.load.Now,
@@ -80,7 +90,10 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	if err != nil {
 		return rep, err
 	}
-	if err := g.retire(ctx, bad); err != nil {
+	if err := g.retire(ctx, delivery, bad, old); err != nil {
+		return rep, err
+	}
+	if err := g.store.clean(g.units); err != nil {
 		return rep, err
 	}
 	rep = Report{Source: g.load.Name, Snapshot: snap.ID, Changed: changed, Persons: snap.Manifest.Persons, Quarantined: quarantined,
@@ -89,8 +102,29 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	return rep, nil
 }
 
+// oldRejections returns the rows in quarantine of the units that the delivery
+// does not bring.
+func (g *ingest) oldRejections() (list []source.Rejection, err error) {
+	stays := map[string]bool{}
+	for _, u := range g.units {
+		for _, f := range u.Files {
+			stays[f.SHA256] = true
+		}
+	}
+	for _, in := range g.d.inputs {
+		delete(stays, in.sha256)
+	}
+	err = source.ReadIndex(g.load.Quarantine, g.before.Quarantine, func(r source.Rejection) error {
+		if stays[r.SHA256] {
+			list = append(list, r)
+		}
+		return nil
+	})
+	return list, err
+}
+
 // retire removes raw rows and indexes that no snapshot names any more.
-func (g *ingest) retire(ctx context.Context, bad []located) error {
+func (g *ingest) retire(ctx context.Context, delivery string, bad []located, old []source.Rejection) error {
 	type at struct {
 		table, file, sha string
 		line             int64
@@ -99,7 +133,10 @@ func (g *ingest) retire(ctx context.Context, bad []located) error {
 	for _, r := range bad {
 		kept[at{r.Table, r.File, r.SHA256, r.Line}] = true
 	}
-	err := g.load.Vault.Retire(ctx, g.load.Name, g.d.id(), nil, func(f vault.RawFile, line int64) bool {
+	for _, r := range old {
+		kept[at{r.Table, r.File, r.SHA256, r.Line}] = true
+	}
+	err := g.load.Vault.Retire(ctx, g.load.Name, delivery, nil, func(f vault.RawFile, line int64) bool {
 		return kept[at{f.Table, f.Name, f.SHA256, line}]
 	})
 	if err != nil {

@@ -201,15 +201,6 @@ func (d *delivery) check(ctx context.Context, read func(n int64)) error {
 	return nil
 }
 
-// id names the content of the delivery.
-func (d *delivery) id() string {
-	h := sha256.New()
-	for _, in := range d.inputs {
-		fmt.Fprintf(h, "%s %s %s\n", in.table.Name, in.name, in.sha256)
-	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
-}
-
 // counted reports the bytes that pass, adds them to a hash, and ends when its
 // context does.
 type counted struct {

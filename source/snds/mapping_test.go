@@ -7,4 +7,10 @@ import (
 )
 
 // TestMappingExamples runs every example beside the mapping.
-func TestMappingExamples(t *testing.T) { mappingtest.Run(t, "mapping/examples", mapped(), mapping) }
+func TestMappingExamples(t *testing.T) {
+	words, err := script("cleaning/00-macros.sql", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mappingtest.Run(t, "mapping/examples", words, mapped(), mapping)
+}

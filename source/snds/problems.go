@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -39,6 +40,55 @@ type failure struct {
 	code  source.Code
 }
 
+// storedProblems is how the store writes the problems of a file.
+type storedProblems struct {
+	Lines  map[int64]source.Code `json:"lines"`
+	Fields []storedFailure       `json:"fields"`
+	Keyed  []storedFailure       `json:"keyed"`
+}
+
+type storedFailure struct {
+	Field string      `json:"field"`
+	Code  source.Code `json:"code"`
+	Rows  int64       `json:"rows,omitempty"`
+	By    string      `json:"by,omitempty"`
+	Key   string      `json:"key,omitempty"`
+}
+
+// MarshalJSON writes the problems for the store, in no order.
+func (f *fileProblems) MarshalJSON() ([]byte, error) {
+	s := storedProblems{Lines: f.lines}
+	for why, n := range f.fields {
+		s.Fields = append(s.Fields, storedFailure{Field: why.field, Code: why.code, Rows: n})
+	}
+	for by, keys := range f.keyed {
+		for key, why := range keys {
+			s.Keyed = append(s.Keyed, storedFailure{Field: why.field, Code: why.code, By: by, Key: key})
+		}
+	}
+	return json.Marshal(s)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (f *fileProblems) UnmarshalJSON(b []byte) error {
+	var s storedProblems
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	*f = fileProblems{map[int64]source.Code{}, map[failure]int64{}, map[string]map[string]failure{}}
+	maps.Copy(f.lines, s.Lines)
+	for _, x := range s.Fields {
+		f.fields[failure{x.Field, x.Code}] = x.Rows
+	}
+	for _, x := range s.Keyed {
+		if f.keyed[x.By] == nil {
+			f.keyed[x.By] = map[string]failure{}
+		}
+		f.keyed[x.By][x.Key] = failure{x.Field, x.Code}
+	}
+	return nil
+}
+
 func newProblems() *problems { return &problems{file: map[*input]*fileProblems{}} }
 
 func (p *problems) of(in *input) *fileProblems {
@@ -48,6 +98,23 @@ func (p *problems) of(in *input) *fileProblems {
 		p.file[in] = f
 	}
 	return f
+}
+
+// give returns the problems of a file so far, nil when it has none.
+func (p *problems) give(in *input) *fileProblems {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.file[in]
+}
+
+// take notes the problems that an earlier reading of a file found.
+func (p *problems) take(in *input, f *fileProblems) {
+	if f == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.file[in] = f
 }
 
 func (p *problems) atLine(in *input, line int64, code source.Code) {

@@ -13,10 +13,12 @@ import (
 )
 
 // fileColumn and yearColumn are what every read table has beside its own
-// columns: the number of the input file, and the year in its name.
+// columns: the mark of the input file, and the year in its name.
 const (
 	fileColumn = "_file"
 	yearColumn = "_year"
+	// lineColumn stands for the nine keys of a line of claim.
+	lineColumn = "_line"
 	// badColumn holds, while a file is read, the number of the column that
 	// cannot be read.
 	badColumn = "_bad"
@@ -58,22 +60,27 @@ func (k valueKind) value(x string) string {
 	return x
 }
 
-// makeTable makes the empty table into which the files of t are read. A
-// temporary one belongs to its connection.
-func makeTable(ctx context.Context, db executor, t Table, temporary bool) error {
-	r := reads[t.Name]
-	var b strings.Builder
-	b.WriteString("CREATE ")
-	if temporary {
-		b.WriteString("TEMP ")
-	}
-	b.WriteString("TABLE " + strings.ToLower(t.Name) + " (")
-	for _, name := range r.columns() {
-		b.WriteString(name + " " + columnTypes[r.kindOf(t, name)] + ", ")
-	}
-	b.WriteString(fileColumn + " INTEGER, " + yearColumn + " INTEGER, " + badColumn + " UTINYINT)")
-	_, err := db.ExecContext(ctx, b.String())
+// mark is what stands for a file in the rows that came from it: the beginning of
+// its hash.
+func (in *input) mark() string { return in.sha256[:16] }
+
+// makeTable makes the empty table into which the files of t are read. It
+// belongs to its connection.
+func makeTable(ctx context.Context, db executor, t Table) error {
+	columns := append(reads[t.Name].typed(t), badColumn+" UTINYINT")
+	_, err := db.ExecContext(ctx, "CREATE TEMP TABLE "+strings.ToLower(t.Name)+" ("+strings.Join(columns, ", ")+")")
 	return duck.Error("read "+t.Name, err)
+}
+
+// typed returns the columns of the rows that are read of a table, with types.
+func (r *reading) typed(t Table) (list []string) {
+	for _, name := range r.columns() {
+		list = append(list, name+" "+columnTypes[r.kindOf(t, name)])
+	}
+	if r.unit == claims {
+		list = append(list, lineColumn+" UBIGINT")
+	}
+	return append(list, fileColumn+" VARCHAR", yearColumn+" INTEGER")
 }
 
 // readFile appends the rows of a file to the table of its name, and leaves in
@@ -87,6 +94,7 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 		layout[i] = fmt.Sprintf("'c%d': 'VARCHAR'", i)
 	}
 	columns := r.columns()
+	var nine []string
 	for i, name := range columns {
 		at := slices.Index(in.columns, name)
 		kind := r.kindOf(in.table, name)
@@ -100,12 +108,18 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 		raw = append(raw, fmt.Sprintf("nullif(trim(c%d), '') AS c%[1]d", at))
 		x := fmt.Sprintf("c%d", at)
 		selected = append(selected, kind.value(x))
+		if r.unit == claims && i < len(strings.Fields(nineKeys)) {
+			nine = append(nine, kind.value(x))
+		}
 		if kind != text {
 			tests = append(tests, fmt.Sprintf("WHEN %s IS NOT NULL AND (%s) IS NULL THEN %d", x, kind.value(x), i+1))
 		}
 		if required[in.table.Name] == name {
 			tests = append(tests, fmt.Sprintf("WHEN %s IS NULL THEN %d", x, requiredMissing))
 		}
+	}
+	if r.unit == claims {
+		selected = append(selected, "hash("+strings.Join(nine, ", ")+")")
 	}
 	bad := "NULL"
 	if len(tests) > 0 {
@@ -119,9 +133,9 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 		options += ", compression = 'gzip'"
 	}
 	errorsTable, scansTable := fmt.Sprintf("rejected_%d", number), fmt.Sprintf("rejected_scan_%d", number)
-	query := fmt.Sprintf("INSERT INTO %s SELECT %s, %d, %d, %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
+	query := fmt.Sprintf("INSERT INTO %s SELECT %s, '%s', %d, %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
 		"store_rejects = true, rejects_limit = 0, rejects_table = '%s', rejects_scan = '%s'))",
-		strings.ToLower(in.table.Name), strings.Join(selected, ", "), number, in.year, bad, strings.Join(raw, ", "),
+		strings.ToLower(in.table.Name), strings.Join(selected, ", "), in.mark(), in.year, bad, strings.Join(raw, ", "),
 		duck.Quote(in.path), string(in.delimiter), strings.Join(layout, ", "), options, errorsTable, scansTable)
 	res, err := conn.ExecContext(ctx, query)
 	if err != nil {
@@ -140,7 +154,7 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 		}
 	}
 	if len(tests) > 0 {
-		if err := unreadable(ctx, conn, in, number, columns, p); err != nil {
+		if err := unreadable(ctx, conn, in, columns, p); err != nil {
 			return 0, duck.Error(action, err)
 		}
 	}
@@ -177,9 +191,9 @@ func structural(ctx context.Context, conn *sql.Conn, in *input, table string, p 
 
 // unreadable takes the rows with a value that is not of its column's type out
 // of the table.
-func unreadable(ctx context.Context, conn *sql.Conn, in *input, number int, columns []string, p *problems) error {
+func unreadable(ctx context.Context, conn *sql.Conn, in *input, columns []string, p *problems) error {
 	table := strings.ToLower(in.table.Name)
-	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s IS NOT NULL AND %s = %d GROUP BY 1 ORDER BY 1", badColumn, table, badColumn, fileColumn, number))
+	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s IS NOT NULL AND %s = '%s' GROUP BY 1 ORDER BY 1", badColumn, table, badColumn, fileColumn, in.mark()))
 	if err != nil {
 		return err
 	}
@@ -209,6 +223,6 @@ func unreadable(ctx context.Context, conn *sql.Conn, in *input, number int, colu
 	if err := rows.Err(); err != nil || !found {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IS NOT NULL AND %s = %d", table, badColumn, fileColumn, number))
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IS NOT NULL AND %s = '%s'", table, badColumn, fileColumn, in.mark()))
 	return err
 }

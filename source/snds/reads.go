@@ -47,11 +47,11 @@ var reads = map[string]*reading{
 
 	"ER_PRS_F": read(claims, nineKeys+" BEN_NIR_PSA BEN_RNG_GEM EXE_SOI_DTD PRS_NAT_REF PRS_ACT_QTE",
 		"EXE_SOI_DTF BEN_CDI_NIR RGM_COD DPN_QLF PRS_DPN_QLP CPL_MAJ_TOP CPL_AFF_COD PFS_EXE_NUM PFS_PRE_NUM PSE_SPE_COD PSE_ACT_NAT", ""),
-	"ER_PHA_F": read(claims, nineKeys+" PHA_ACT_QSN", "PHA_PRS_C13 PHA_PRS_IDE", "PHA_PRS_C13 PHA_PRS_IDE"),
-	"ER_UCD_F": read(claims, nineKeys+" UCD_UCD_COD UCD_DLV_NBR", "", ""),
-	"ER_CAM_F": read(claims, nineKeys+" CAM_PRS_IDE", "CAM_ACT_COD", ""),
-	"ER_BIO_F": read(claims, nineKeys+" BIO_PRS_IDE BIO_ACT_QSN", "", "BIO_PRS_IDE"),
-	"ER_TIP_F": read(claims, nineKeys+" TIP_PRS_IDE TIP_ACT_QSN", "", "TIP_PRS_IDE"),
+	"ER_PHA_F": read(claims, nineKeys+" PHA_ACT_QSN", "PHA_PRS_C13 PHA_PRS_IDE PHA_ORD_NUM", "PHA_PRS_C13 PHA_PRS_IDE"),
+	"ER_UCD_F": read(claims, nineKeys+" UCD_UCD_COD UCD_DLV_NBR", "UCD_ORD_NUM", ""),
+	"ER_CAM_F": read(claims, nineKeys+" CAM_PRS_IDE", "CAM_ACT_COD CAM_ORD_NUM", ""),
+	"ER_BIO_F": read(claims, nineKeys+" BIO_PRS_IDE BIO_ACT_QSN", "BIO_ORD_NUM", "BIO_PRS_IDE"),
+	"ER_TIP_F": read(claims, nineKeys+" TIP_PRS_IDE TIP_ACT_QSN", "TIP_ORD_NUM", "TIP_PRS_IDE"),
 	"ER_ETE_F": read(claims, nineKeys, "ETE_IND_TAA ETE_GHS_NUM ETB_EXE_FIN", ""),
 
 	"T_MCOaaB": read(hospital, "ETA_NUM RSA_NUM DGN_PAL", "GRG_GHM DGN_REL ENT_MOD ENT_PRV SOR_MOD COD_IGS", "ETA_NUM RSA_NUM COD_IGS"),

@@ -34,7 +34,7 @@ import (
 
 // ReaderVersion is the version of the reading, the rules and the mapping. The
 // same files under another version are read again.
-const ReaderVersion = "1"
+const ReaderVersion = "2"
 
 // Kind is the kind of source in the lake's manifest.
 const Kind = "snds"
@@ -51,6 +51,9 @@ type Load struct {
 	Name string
 	// Without are the ids of the cleaning rules that are switched off.
 	Without []string
+	// Afresh drops what the hub has of this source: the snapshot is made of this
+	// delivery alone.
+	Afresh bool
 	// Now is the time of the commit.
 	Now time.Time
 	// Engine bounds the memory of staging and sorting. Its files go to the

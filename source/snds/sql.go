@@ -19,23 +19,34 @@ var sqlFiles embed.FS
 
 var (
 	ruleSwitch = regexp.MustCompile(`\$([A-Z][0-9]{2})\b`)
-	nineJoin   = regexp.MustCompile(`\$on\(([a-z]+), ([a-z]+)\)`)
+	lineJoin   = regexp.MustCompile(`\$on\(([a-z]+), ([a-z]+)\)`)
 )
 
-// script returns the text of an SQL file with its words replaced: $D14 by
-// whether the rule is on, $keys by the nine keys of a claim, $on(a, b) by their
-// null-safe equality.
+// lineKeys tell one line of claim from another: the hash of its nine keys, and
+// two of the keys, so that two lines that share a hash stay two.
+var lineKeys = []string{lineColumn, "DCT_ORD_NUM", "PRS_ORD_NUM"}
+
+// script returns the text of an SQL file with its words replaced.
 func script(name string, without []string) (string, error) {
 	b, err := sqlFiles.ReadFile(name)
 	if err != nil {
 		return "", galien.Errorf(galien.Internal, "read %s: %w", name, err)
 	}
-	keys := strings.Fields(nineKeys)
-	text := strings.ReplaceAll(string(b), "$keys", strings.Join(keys, ", "))
-	text = nineJoin.ReplaceAllStringFunc(text, func(s string) string {
-		m := nineJoin.FindStringSubmatch(s)
+	text, err := expand(string(b), without)
+	if err != nil {
+		return "", galien.Errorf(galien.Internal, "read %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// expand replaces the words of the cleaning files: $D14 by whether the rule is
+// on, $line by what names a line of claim, $on(a, b) by the equality of two.
+func expand(text string, without []string) (_ string, err error) {
+	text = strings.ReplaceAll(text, "$line", strings.Join(lineKeys, ", "))
+	text = lineJoin.ReplaceAllStringFunc(text, func(s string) string {
+		m := lineJoin.FindStringSubmatch(s)
 		var equal []string
-		for _, k := range keys {
+		for _, k := range lineKeys {
 			equal = append(equal, fmt.Sprintf("%s.%s IS NOT DISTINCT FROM %s.%s", m[1], k, m[2], k))
 		}
 		return strings.Join(equal, " AND ")
@@ -43,7 +54,7 @@ func script(name string, without []string) (string, error) {
 	text = ruleSwitch.ReplaceAllStringFunc(text, func(s string) string {
 		id := s[1:]
 		if _, ok := ruleOf(id); !ok && err == nil {
-			err = galien.Errorf(galien.Internal, "%s speaks of the rule %s, which does not exist", name, id)
+			err = fmt.Errorf("the rule %s does not exist", id)
 		}
 		if slices.Contains(without, id) {
 			return "false"

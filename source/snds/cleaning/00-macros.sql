@@ -1,9 +1,6 @@
 -- Words that the other files use. In all of them $D14 (a rule's id) is true
 -- unless the rule was switched off.
 
--- What each rule did: every file adds its counts, and they are summed at the end.
-CREATE TABLE ledger (rule VARCHAR, tab VARCHAR, touched BIGINT, removed BIGINT);
-
 -- A return code of the PMSI other than 0 says that the linkage of the stay failed.
 CREATE MACRO refused(code) AS coalesce(ltrim(code, '0') <> '', false);
 
@@ -27,6 +24,14 @@ CREATE MACRO geographic_copy(finess) AS finess IN (
   '920100062', '930100011', '930100037', '930100045', '940100027', '940100035', '940100043', '940100050', '940100068', '950100016',
   '690783154', '690784137', '690784152', '690784178', '690787478', '830100558');
 CREATE MACRO lyon(finess) AS finess[1:2] IN ('69', '83');
+
+-- The id of a row of the lake, from 1 to 2^52: made of what names the row at its
+-- source, so that it stays the same whatever else a load brings. Ids count
+-- within a person.
+CREATE MACRO event_id(a, b) AS (hash(a, b) >> 12)::BIGINT, (a, b, c) AS (hash(a, b, c) >> 12)::BIGINT,
+  (a, b, c, d) AS (hash(a, b, c, d) >> 12)::BIGINT, (a, b, c, d, e) AS (hash(a, b, c, d, e) >> 12)::BIGINT,
+  (a, b, c, d, e, f) AS (hash(a, b, c, d, e, f) >> 12)::BIGINT, (a, b, c, d, e, f, g) AS (hash(a, b, c, d, e, f, g) >> 12)::BIGINT,
+  (a, b, c, d, e, f, g, h) AS (hash(a, b, c, d, e, f, g, h) >> 12)::BIGINT;
 
 -- The level of an ATC class, from the length of its code.
 CREATE MACRO level(atc) AS CASE length(atc) WHEN 1 THEN 1 WHEN 3 THEN 2 WHEN 4 THEN 3 WHEN 5 THEN 4 ELSE 5 END;

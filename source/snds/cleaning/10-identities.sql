@@ -1,5 +1,8 @@
 -- Who is who. The numbers of a beneficiary are exchanged for person keys here;
--- nothing after the table beneficiary and the table holder speaks of them.
+-- nothing after the tables beneficiary, holder and anonymous speaks of them.
+
+-- What each rule did: that of the units first, then every file adds its counts.
+CREATE TABLE ledger AS FROM unit_ledger;
 
 -- P14: old and dead identities stand in the archive; both tables are one.
 CREATE TABLE beneficiary_row AS
@@ -29,6 +32,31 @@ SELECT psa, rng,
     ELSE psa || coalesce(rng::VARCHAR, '')
   END AS source_id
 FROM identity;
+
+-- Numbers of the units that no beneficiary table has, and those among them that
+-- are made persons where the rules that keep them out are off.
+CREATE TABLE unknown_number AS
+SELECT u.psa, u.rng, u.fictitious, sum(u.lines) AS lines
+FROM unit_unknown_number u ANTI JOIN identity i ON i.psa = u.psa AND i.rng IS NOT DISTINCT FROM u.rng
+GROUP BY ALL;
+
+CREATE TABLE invented AS
+SELECT DISTINCT psa, rng FROM (
+  SELECT psa, rng FROM unknown_number WHERE psa IS NOT NULL AND CASE WHEN fictitious THEN NOT $P05 ELSE NOT $P06 END
+  UNION ALL
+  SELECT s.psa, NULL::BIGINT
+  FROM (SELECT psa, removed_by FROM unit_stay UNION ALL SELECT psa, removed_by FROM unit_outpatient) s ANTI JOIN identity i ON i.psa = s.psa
+  WHERE s.psa IS NOT NULL AND s.removed_by IS NULL AND CASE WHEN dummy_number(s.psa) THEN NOT $M02 ELSE NOT $P06 END);
+
+-- Every source id that needs a person key.
+CREATE VIEW person_source_id AS
+SELECT DISTINCT source_id FROM (
+  SELECT source_id FROM identified
+  UNION ALL SELECT psa || coalesce(rng::VARCHAR, '') FROM invented)
+WHERE source_id IS NOT NULL;
+
+INSERT INTO ledger
+SELECT 'P06', 'ER_PRS_F', sum(lines), sum(lines) FROM unknown_number WHERE $P06 AND NOT (fictitious AND NOT $P05) HAVING sum(lines) > 0;
 
 INSERT INTO ledger
 SELECT 'P14', 'IR_BEN_R_ARC', count(*), 0 FROM beneficiary_row WHERE archived;

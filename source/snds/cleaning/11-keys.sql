@@ -1,10 +1,15 @@
 -- The vault has filled person_key (source_id, person_id).
 
--- By number and rank: the claims, the long-term diseases.
+-- By number and rank: the claims, the long-term diseases. identity stands for
+-- the two in the units' lines of care.
 CREATE TABLE beneficiary AS
-SELECT row_number() OVER (ORDER BY psa, rng)::INTEGER AS identity, psa, rng, k.person_id,
-  count(*) OVER (PARTITION BY k.person_id) > 1 AS has_several
-FROM identified JOIN person_key k USING (source_id);
+SELECT n.identity, d.psa, d.rng, k.person_id
+FROM identified d
+JOIN number n ON n.psa = d.psa AND n.rng IS NOT DISTINCT FROM d.rng
+JOIN person_key k ON k.source_id = d.source_id
+UNION ALL
+SELECT (-row_number() OVER (ORDER BY i.psa, i.rng))::INTEGER, i.psa, i.rng, k.person_id
+FROM invented i JOIN person_key k ON k.source_id = i.psa || coalesce(i.rng::VARCHAR, '');
 
 -- By number alone: the PMSI, which has no rank (M09). A number of several
 -- persons has no person here.

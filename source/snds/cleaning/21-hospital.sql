@@ -1,10 +1,11 @@
--- One year of the PMSI MCO. The tables of the files belong to this connection.
+-- One year of the PMSI MCO. The tables of the files belong to this connection;
+-- what is named out_ goes to the store. Who the person is, is settled later.
 
--- A stay with its dates and its person, and the one rule that removes it. Stay
+-- A stay with its dates and its number, and the one rule that removes it. Stay
 -- dates stand in the linkage table C; M08: where they are empty, ENT_DAT and
 -- SOR_DAT are taken.
 CREATE TEMP TABLE stay AS
-SELECT c._year AS year, c.ETA_NUM, c.RSA_NUM, h.person_id, c._file, c.NIR_ANO_17,
+SELECT c._year AS year, c.ETA_NUM, c.RSA_NUM, c._file, c.NIR_ANO_17,
   CASE WHEN $M08 THEN coalesce(c.EXE_SOI_DTD, c.ENT_DAT) ELSE c.EXE_SOI_DTD END AS entry,
   CASE WHEN $M08 THEN coalesce(c.EXE_SOI_DTF, c.SOR_DAT) ELSE c.EXE_SOI_DTF END AS leaving,
   c.EXE_SOI_DTD IS NULL AS redated,
@@ -15,100 +16,110 @@ SELECT c._year AS year, c.ETA_NUM, c.RSA_NUM, h.person_id, c._file, c.NIR_ANO_17
       OR refused(c.PMS_RET) OR refused(c.DAT_RET) OR refused(c.COH_NAI_RET) OR refused(c.COH_SEX_RET)) THEN 'M01'
     WHEN $M02 AND dummy_number(c.NIR_ANO_17) THEN 'M02'
     WHEN $M03 AND b.GRG_GHM[1:2] = '90' THEN 'M03'
-    -- M09: the number is that of twins of the same sex.
-    WHEN h.person_id IS NULL AND h.persons > 1 THEN 'M09'
-    WHEN h.person_id IS NULL THEN 'P06'
-    WHEN CASE WHEN $M08 THEN coalesce(c.EXE_SOI_DTD, c.ENT_DAT) ELSE c.EXE_SOI_DTD END IS NULL THEN 'undated'
-  END AS removed_by
+  END AS removed_by,
+  event_id('MCO', c._year, c.ETA_NUM, c.RSA_NUM, row_number() OVER (PARTITION BY c._year, c.ETA_NUM, c.RSA_NUM ORDER BY c.EXE_SOI_DTD, c.ENT_DAT, c.NIR_ANO_17)) AS visit_id
 FROM t_mcoaac c
-LEFT JOIN t_mcoaab b ON b.ETA_NUM = c.ETA_NUM AND b.RSA_NUM = c.RSA_NUM AND b._year = c._year
-LEFT JOIN holder h ON h.psa = c.NIR_ANO_17;
+LEFT JOIN t_mcoaab b ON b.ETA_NUM = c.ETA_NUM AND b.RSA_NUM = c.RSA_NUM AND b._year = c._year;
 
-INSERT INTO clean_stay
-SELECT year, ETA_NUM, RSA_NUM, person_id, entry, greatest(coalesce(leaving, entry), entry), dp, dr, ghm, ENT_MOD, ENT_PRV, SOR_MOD
-FROM stay WHERE removed_by IS NULL;
+CREATE TEMP VIEW out_stay AS
+SELECT year, ETA_NUM AS finess, RSA_NUM AS number, NIR_ANO_17 AS psa, _file, entry, greatest(coalesce(leaving, entry), entry) AS leaving, dp, dr, ghm,
+  ENT_MOD AS entry_mode, ENT_PRV AS entry_from, SOR_MOD AS exit_mode, removed_by, visit_id
+FROM stay;
 
 -- Acts: the day counts from the entry.
-INSERT INTO clean_stay_act
-SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.person_id, s.entry + coalesce(a.ENT_DAT_DEL, 0)::INTEGER, a.CDC_ACT[1:7], coalesce(a.NBR_EXE_ACT, 1)
-FROM t_mcoaaa a JOIN stay s ON s.ETA_NUM = a.ETA_NUM AND s.RSA_NUM = a.RSA_NUM AND s.year = a._year
-WHERE s.removed_by IS NULL AND a.CDC_ACT IS NOT NULL;
+CREATE TEMP VIEW out_stay_act AS
+SELECT *, event_id('A', visit_id, day, code, quantity, row_number() OVER (PARTITION BY visit_id, day, code, quantity)) AS id
+FROM (
+  SELECT s.visit_id, s.NIR_ANO_17 AS psa, s.entry + coalesce(a.ENT_DAT_DEL, 0)::INTEGER AS day, a.CDC_ACT[1:7] AS code, coalesce(a.NBR_EXE_ACT, 1) AS quantity
+  FROM t_mcoaaa a JOIN stay s ON s.ETA_NUM = a.ETA_NUM AND s.RSA_NUM = a.RSA_NUM AND s.year = a._year
+  WHERE s.removed_by IS NULL AND s.entry IS NOT NULL AND a.CDC_ACT IS NOT NULL);
 
 -- Diagnoses of the whole stay: DP, DR, and as associated those of D and of the
 -- units (M07) that are neither (M06), each once (M05).
 CREATE TEMP TABLE associated AS
-SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.removed_by, s.person_id, s.entry, s.dp, s.dr, d.ASS_DGN AS code, 'D' AS origin
+SELECT s.visit_id, s.NIR_ANO_17 AS psa, s.removed_by, s.entry, s.dp, s.dr, d.ASS_DGN AS code, 'D' AS origin
 FROM t_mcoaad d JOIN stay s ON s.ETA_NUM = d.ETA_NUM AND s.RSA_NUM = d.RSA_NUM AND s.year = d._year
 WHERE s.removed_by IS DISTINCT FROM 'M04' AND d.ASS_DGN IS NOT NULL
 UNION ALL
-SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.removed_by, s.person_id, s.entry, s.dp, s.dr, u.code, 'UM'
+SELECT s.visit_id, s.NIR_ANO_17, s.removed_by, s.entry, s.dp, s.dr, u.code, 'UM'
 FROM (SELECT _year, ETA_NUM, RSA_NUM, unnest([DGN_PAL, DGN_REL]) AS code FROM t_mcoaaum) u
 JOIN stay s ON s.ETA_NUM = u.ETA_NUM AND s.RSA_NUM = u.RSA_NUM AND s.year = u._year
 WHERE s.removed_by IS DISTINCT FROM 'M04' AND $M07 AND u.code IS NOT NULL;
 
-INSERT INTO clean_stay_diagnosis
-SELECT year, ETA_NUM, RSA_NUM, person_id, entry, dp, 'DP' FROM stay WHERE removed_by IS NULL AND dp IS NOT NULL
-UNION ALL
-SELECT year, ETA_NUM, RSA_NUM, person_id, entry, dr, 'DR' FROM stay WHERE removed_by IS NULL AND dr IS NOT NULL
-UNION ALL
-SELECT year, ETA_NUM, RSA_NUM, person_id, entry, code, 'DAS'
-FROM (SELECT *, row_number() OVER (PARTITION BY year, ETA_NUM, RSA_NUM, code ORDER BY origin) AS nth FROM associated WHERE removed_by IS NULL)
-WHERE (nth = 1 OR NOT $M05) AND (NOT $M06 OR (code IS DISTINCT FROM dp AND code IS DISTINCT FROM dr));
+CREATE TEMP VIEW out_stay_diagnosis AS
+SELECT visit_id, psa, entry AS day, code, place, event_id('D', visit_id, place, code, nth) AS id
+FROM (
+  SELECT visit_id, NIR_ANO_17 AS psa, removed_by, entry, dp AS code, 'DP' AS place, 1 AS nth FROM stay WHERE dp IS NOT NULL
+  UNION ALL
+  SELECT visit_id, NIR_ANO_17, removed_by, entry, dr, 'DR', 1 FROM stay WHERE dr IS NOT NULL
+  UNION ALL
+  SELECT visit_id, psa, removed_by, entry, code, 'DAS', nth
+  FROM (SELECT *, row_number() OVER (PARTITION BY visit_id, code ORDER BY origin) AS nth FROM associated)
+  WHERE (nth = 1 OR NOT $M05) AND (NOT $M06 OR (code IS DISTINCT FROM dp AND code IS DISTINCT FROM dr)))
+WHERE removed_by IS NULL AND entry IS NOT NULL;
 
-INSERT INTO clean_stay_unit
-SELECT s.year, s.ETA_NUM, s.RSA_NUM, s.person_id, s.entry, s.leaving, u.nth, u.kind, u.finess
+CREATE TEMP VIEW out_stay_unit AS
+SELECT s.visit_id, s.NIR_ANO_17 AS psa, s.entry, greatest(coalesce(s.leaving, s.entry), s.entry) AS leaving, u.nth, u.kind, s.ETA_NUM AS finess, u.finess AS unit_finess
 FROM (SELECT _year, ETA_NUM, RSA_NUM, coalesce(AUT_TYP1_UM, UM_TYP) AS kind, coalesce(ETA_NUM_GEO, ETA_NUM_GEO1) AS finess,
     row_number() OVER (PARTITION BY _year, ETA_NUM, RSA_NUM ORDER BY UM_ORD_NUM, DGN_PAL, DGN_REL, AUT_TYP1_UM, UM_TYP) AS nth FROM t_mcoaaum) u
 JOIN stay s ON s.ETA_NUM = u.ETA_NUM AND s.RSA_NUM = u.RSA_NUM AND s.year = u._year
-WHERE s.removed_by IS NULL;
+WHERE s.removed_by IS NULL AND s.entry IS NOT NULL;
 
 -- Outpatient care. Its copies are those of AP-HP and AP-HM only.
 CREATE TEMP TABLE visit AS
-SELECT c._year AS year, c.ETA_NUM, c.SEQ_NUM, h.person_id, c._file, c.NIR_ANO_17,
+SELECT c._year AS year, c.ETA_NUM, c.SEQ_NUM, c._file, c.NIR_ANO_17,
   CASE WHEN $M08 THEN coalesce(c.EXE_SOI_DTD, c.ENT_DAT) ELSE c.EXE_SOI_DTD END AS entry,
   CASE WHEN $M08 THEN coalesce(c.EXE_SOI_DTF, c.SOR_DAT) ELSE c.EXE_SOI_DTF END AS leaving,
   CASE
     WHEN $M04 AND c._year <= 2017 AND geographic_copy(c.ETA_NUM) AND NOT lyon(c.ETA_NUM) THEN 'M04'
     WHEN $M01 AND (refused(c.NIR_RET) OR refused(c.NAI_RET) OR refused(c.SEX_RET) OR refused(c.IAS_RET) OR refused(c.ENT_DAT_RET)) THEN 'M01'
     WHEN $M02 AND dummy_number(c.NIR_ANO_17) THEN 'M02'
-    WHEN h.person_id IS NULL AND h.persons > 1 THEN 'M09'
-    WHEN h.person_id IS NULL THEN 'P06'
-    WHEN CASE WHEN $M08 THEN coalesce(c.EXE_SOI_DTD, c.ENT_DAT) ELSE c.EXE_SOI_DTD END IS NULL THEN 'undated'
-  END AS removed_by
-FROM t_mcoaacstc c LEFT JOIN holder h ON h.psa = c.NIR_ANO_17;
+  END AS removed_by,
+  event_id('CSTC', c._year, c.ETA_NUM, c.SEQ_NUM, row_number() OVER (PARTITION BY c._year, c.ETA_NUM, c.SEQ_NUM ORDER BY c.EXE_SOI_DTD, c.ENT_DAT, c.NIR_ANO_17)) AS visit_id
+FROM t_mcoaacstc c;
 
 -- A visit with a package for emergencies (ATU) is one to the emergency unit.
-INSERT INTO clean_outpatient
-SELECT v.year, v.ETA_NUM, v.SEQ_NUM, v.person_id, v.entry, greatest(coalesce(v.leaving, v.entry), v.entry), coalesce(f.emergency, false)
+CREATE TEMP VIEW out_outpatient AS
+SELECT v.year, v.ETA_NUM AS finess, v.SEQ_NUM AS number, v.NIR_ANO_17 AS psa, v._file, v.entry, greatest(coalesce(v.leaving, v.entry), v.entry) AS leaving,
+  coalesce(f.emergency, false) AS emergency, v.removed_by, v.visit_id
 FROM visit v
 LEFT JOIN (SELECT _year, ETA_NUM, SEQ_NUM, bool_or(ACT_COD = 'ATU') AS emergency FROM t_mcoaafbstc GROUP BY ALL) f
-  ON f.ETA_NUM = v.ETA_NUM AND f.SEQ_NUM = v.SEQ_NUM AND f._year = v.year
-WHERE v.removed_by IS NULL;
+  ON f.ETA_NUM = v.ETA_NUM AND f.SEQ_NUM = v.SEQ_NUM AND f._year = v.year;
 
-INSERT INTO clean_outpatient_act
-SELECT v.year, v.ETA_NUM, v.SEQ_NUM, v.person_id, v.entry + coalesce(a.DEL_DAT_ENT, 0)::INTEGER, 'CCAM', a.CCAM_COD[1:7], 1
-FROM t_mcoaafmstc a JOIN visit v ON v.ETA_NUM = a.ETA_NUM AND v.SEQ_NUM = a.SEQ_NUM AND v.year = a._year
-WHERE v.removed_by IS NULL AND a.CCAM_COD IS NOT NULL
+CREATE TEMP VIEW out_outpatient_act AS
+SELECT *, event_id(system, visit_id, day, code, quantity, row_number() OVER (PARTITION BY system, visit_id, day, code, quantity)) AS id
+FROM (
+  SELECT v.visit_id, v.NIR_ANO_17 AS psa, v.entry + coalesce(a.DEL_DAT_ENT, 0)::INTEGER AS day, 'CCAM' AS system, a.CCAM_COD[1:7] AS code, 1::DOUBLE AS quantity
+  FROM t_mcoaafmstc a JOIN visit v ON v.ETA_NUM = a.ETA_NUM AND v.SEQ_NUM = a.SEQ_NUM AND v.year = a._year
+  WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND a.CCAM_COD IS NOT NULL
+  UNION ALL
+  SELECT v.visit_id, v.NIR_ANO_17, v.entry + coalesce(a.DEL_DAT_ENT, 0)::INTEGER, 'NABM', lpad(ltrim(a.NABM_COD, '0'), 4, '0'), coalesce(a.ACT_NBR, 1)
+  FROM t_mcoaaflstc a JOIN visit v ON v.ETA_NUM = a.ETA_NUM AND v.SEQ_NUM = a.SEQ_NUM AND v.year = a._year
+  WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND a.NABM_COD IS NOT NULL);
+
+CREATE TEMP VIEW out_establishment AS
+SELECT _year AS year, ETA_NUM AS finess, SOC_RAI AS name FROM t_mcoaae
 UNION ALL
-SELECT v.year, v.ETA_NUM, v.SEQ_NUM, v.person_id, v.entry + coalesce(a.DEL_DAT_ENT, 0)::INTEGER, 'NABM', lpad(ltrim(a.NABM_COD, '0'), 4, '0'), coalesce(a.ACT_NBR, 1)
-FROM t_mcoaaflstc a JOIN visit v ON v.ETA_NUM = a.ETA_NUM AND v.SEQ_NUM = a.SEQ_NUM AND v.year = a._year
-WHERE v.removed_by IS NULL AND a.NABM_COD IS NOT NULL;
+SELECT DISTINCT year, ETA_NUM, NULL FROM stay WHERE removed_by IS NULL
+UNION ALL
+SELECT DISTINCT year, ETA_NUM, NULL FROM visit WHERE removed_by IS NULL
+UNION ALL
+SELECT DISTINCT NULL::INTEGER, unit_finess, NULL FROM out_stay_unit WHERE unit_finess IS NOT NULL;
 
-INSERT INTO establishment_row
-SELECT _year, ETA_NUM, SOC_RAI, STA_ETA FROM t_mcoaae;
+CREATE TEMP VIEW out_code AS
+SELECT DISTINCT * FROM (
+  SELECT 'CIM10' AS vocabulary, code FROM out_stay_diagnosis
+  UNION ALL SELECT 'CCAM', code FROM out_stay_act
+  UNION ALL SELECT system, code FROM out_outpatient_act);
 
 -- What was removed, in every table of the stay.
-INSERT INTO ledger
-SELECT removed_by, 'T_MCOaaC', count(*), count(*) FROM stay WHERE removed_by = 'M04' GROUP BY ALL
+CREATE TEMP VIEW out_ledger AS
+SELECT removed_by AS rule, 'T_MCOaaC' AS tab, count(*) AS touched, count(*) AS removed FROM stay WHERE removed_by = 'M04' GROUP BY ALL
 UNION ALL
-SELECT removed_by, 'T_MCOaaCSTC', count(*), CASE WHEN removed_by = 'M09' THEN 0 ELSE count(*) END FROM visit
-WHERE removed_by IN ('M01', 'M02', 'M04', 'M09', 'P06') GROUP BY removed_by
+SELECT removed_by, 'T_MCOaaCSTC', count(*), count(*) FROM visit WHERE removed_by IS NOT NULL GROUP BY removed_by
 UNION ALL
-SELECT removed_by, 'T_MCOaaC', count(*), CASE WHEN removed_by = 'M09' THEN 0 ELSE count(*) END FROM stay WHERE removed_by IN ('M09', 'P06') GROUP BY removed_by
+SELECT 'M08', 'T_MCOaaC', count(*), 0 FROM stay WHERE $M08 AND redated AND removed_by IS DISTINCT FROM 'M04'
 UNION ALL
-SELECT 'M08', 'T_MCOaaC', count(*), 0 FROM stay WHERE $M08 AND redated AND removed_by IS DISTINCT FROM 'M04';
-
-INSERT INTO ledger
 SELECT s.removed_by, t.tab, count(*), count(*)
 FROM (
   SELECT 'T_MCOaaA' AS tab, _year, ETA_NUM, RSA_NUM FROM t_mcoaaa
@@ -117,9 +128,8 @@ FROM (
   UNION ALL SELECT 'T_MCOaaUM', _year, ETA_NUM, RSA_NUM FROM t_mcoaaum) t
 JOIN stay s ON s.ETA_NUM = t.ETA_NUM AND s.RSA_NUM = t.RSA_NUM AND s.year = t._year
 WHERE s.removed_by = 'M04' OR s.removed_by IN ('M01', 'M02', 'M03') AND t.tab <> 'T_MCOaaUM'
-GROUP BY ALL;
-
-INSERT INTO ledger
+GROUP BY ALL
+UNION ALL
 SELECT 'M04', t.tab, count(*), count(*)
 FROM (
   SELECT 'T_MCOaaFBSTC' AS tab, _year, ETA_NUM, SEQ_NUM FROM t_mcoaafbstc
@@ -127,17 +137,16 @@ FROM (
   UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc) t
 JOIN visit v ON v.ETA_NUM = t.ETA_NUM AND v.SEQ_NUM = t.SEQ_NUM AND v.year = t._year
 WHERE v.removed_by = 'M04'
-GROUP BY ALL;
-
-INSERT INTO ledger
+GROUP BY ALL
+UNION ALL
 SELECT 'M05', 'T_MCOaaD', coalesce(sum(n - 1), 0), coalesce(sum(n - 1), 0)
-FROM (SELECT count(*) AS n FROM associated WHERE $M05 AND origin = 'D' AND code IS DISTINCT FROM dp GROUP BY year, ETA_NUM, RSA_NUM, code HAVING count(*) > 1)
+FROM (SELECT count(*) AS n FROM associated WHERE $M05 AND origin = 'D' AND code IS DISTINCT FROM dp GROUP BY visit_id, code HAVING count(*) > 1)
 UNION ALL
 SELECT 'M06', 'T_MCOaaD', count(*), count(*) FROM associated WHERE $M06 AND origin = 'D' AND code = dp
 UNION ALL
 SELECT 'M07', 'T_MCOaaUM', count(*), 0
-FROM (SELECT DISTINCT year, ETA_NUM, RSA_NUM, code FROM associated WHERE origin = 'UM' AND code IS DISTINCT FROM dp AND code IS DISTINCT FROM dr) u
-ANTI JOIN associated d ON d.origin = 'D' AND d.year = u.year AND d.ETA_NUM = u.ETA_NUM AND d.RSA_NUM = u.RSA_NUM AND d.code = u.code
+FROM (SELECT DISTINCT visit_id, code FROM associated WHERE origin = 'UM' AND code IS DISTINCT FROM dp AND code IS DISTINCT FROM dr) u
+ANTI JOIN associated d ON d.origin = 'D' AND d.visit_id = u.visit_id AND d.code = u.code
 UNION ALL
 -- M10: before 2010 the kind of unit stood in UM_TYP, and in 2012 its place in ETA_NUM_GEO1.
 SELECT 'M10', 'T_MCOaaB', count(*), 0 FROM t_mcoaab WHERE _year < 2010

@@ -57,10 +57,11 @@ SELECT coalesce(a.person_id, h.person_id) AS person_id, v.BEN_NIR_PSA AS psa, v.
   count(*) OVER (PARTITION BY v.BEN_NIR_PSA, v.BEN_NIR_ANO, v.EXE_SOI_DTD, v.PHA_PRS_C13, v.INJ_VAC_NOM) AS same
 FROM ir_vac_f v
 LEFT JOIN anonymous a ON a.ano = v.BEN_NIR_ANO
-LEFT JOIN holder h ON h.psa = v.BEN_NIR_PSA AND v.BEN_NIR_ANO IS NULL;
+LEFT JOIN holder h ON h.psa = CASE WHEN v.BEN_NIR_ANO IS NULL THEN v.BEN_NIR_PSA END;
 
 CREATE TABLE clean_vaccine AS
-SELECT person_id, day, code FROM vaccine_row WHERE person_id IS NOT NULL AND (nth = 1 OR NOT $V01);
+SELECT person_id, day, code, event_id('VAC', person_id, day, code, row_number() OVER (PARTITION BY person_id, day, code)) AS id
+FROM vaccine_row WHERE person_id IS NOT NULL AND (nth = 1 OR NOT $V01);
 
 INSERT INTO ledger
 SELECT 'V01', 'IR_VAC_F', count(*), count(*) FILTER (nth > 1) FROM vaccine_row WHERE $V01 AND same > 1

@@ -1,7 +1,7 @@
 -- Diagnoses of stays, at the entry, and long-term diseases (ALD), which have no
 -- visit and run from their first day to the last one known.
 SELECT
-  row_number() OVER (ORDER BY d.person_id, d.day, d.code, d.place, d.visit_id) AS condition_occurrence_id,
+  d.id AS condition_occurrence_id,
   d.person_id,
   coalesce(c.concept_id, 0) AS condition_concept_id,
   d.day AS condition_start_date,
@@ -13,10 +13,8 @@ SELECT
   coalesce(c.concept_id, 0) AS condition_source_concept_id,
   d.place AS condition_status_source_value
 FROM (
-  SELECT s.person_id, s.day, NULL::DATE AS last_day, s.code, s.place, v.visit_id, 32812 AS type_concept_id
-  FROM clean_stay_diagnosis s
-  JOIN clean_visit v ON v.kind = 'stay' AND v.year = s.year AND v.finess = s.finess AND v.number = s.number
+  SELECT id, person_id, day, NULL::DATE AS last_day, code, place, visit_id, 32812 AS type_concept_id FROM clean_stay_diagnosis
   UNION ALL
-  SELECT person_id, first_day, last_day, code, 'ALD', NULL, 32813 FROM clean_disease
+  SELECT event_id('ALD', person_id, code), person_id, first_day, last_day, code, 'ALD', NULL, 32813 FROM clean_disease
 ) d
 LEFT JOIN local_concept c ON c.vocabulary = 'CIM10' AND c.code = d.code

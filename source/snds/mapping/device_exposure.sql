@@ -1,6 +1,6 @@
 -- Devices and products of the LPP, delivered in town.
 SELECT
-  row_number() OVER (ORDER BY d.person_id, d.day, d.code, d.executor, d.quantity) AS device_exposure_id,
+  d.id AS device_exposure_id,
   d.person_id,
   coalesce(c.concept_id, 0) AS device_concept_id,
   d.day AS device_exposure_start_date,

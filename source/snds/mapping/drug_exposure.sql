@@ -2,7 +2,7 @@
 -- net units) and vaccinations of IR_VAC_F (one each). The reference has no days
 -- of supply, so the end is the day itself.
 SELECT
-  row_number() OVER (ORDER BY d.person_id, d.day, d.code, d.executor, d.quantity, d.kind) AS drug_exposure_id,
+  d.id AS drug_exposure_id,
   d.person_id,
   coalesce(c.concept_id, 0) AS drug_concept_id,
   d.day AS drug_exposure_start_date,
@@ -13,9 +13,9 @@ SELECT
   d.code AS drug_source_value,
   coalesce(c.concept_id, 0) AS drug_source_concept_id
 FROM (
-  SELECT kind, person_id, day, code, quantity, executor FROM clean_care WHERE kind IN ('PHA', 'UCD')
+  SELECT id, kind, person_id, day, code, quantity, executor FROM clean_care WHERE kind IN ('PHA', 'UCD')
   UNION ALL
-  SELECT 'VAC', person_id, day, code, 1, NULL FROM clean_vaccine
+  SELECT id, 'VAC', person_id, day, code, 1, NULL FROM clean_vaccine
 ) d
 LEFT JOIN local_concept c ON c.vocabulary = CASE d.kind WHEN 'UCD' THEN 'UCD' ELSE 'CIP13' END AND c.code = d.code
 LEFT JOIN clean_provider p ON p.executor = d.executor

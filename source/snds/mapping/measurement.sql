@@ -1,7 +1,7 @@
 -- Acts of medical biology (NABM), in town and in outpatient hospital care. The
 -- source knows that the test was done, not its result.
 SELECT
-  row_number() OVER (ORDER BY m.person_id, m.day, m.code, m.visit_id, m.executor, m.quantity) AS measurement_id,
+  m.id AS measurement_id,
   m.person_id,
   coalesce(c.concept_id, 0) AS measurement_concept_id,
   m.day AS measurement_date,
@@ -11,12 +11,9 @@ SELECT
   m.code AS measurement_source_value,
   coalesce(c.concept_id, 0) AS measurement_source_concept_id
 FROM (
-  SELECT person_id, day, code, quantity, executor, NULL::BIGINT AS visit_id, 32810 AS type_concept_id FROM clean_care WHERE kind = 'BIO'
+  SELECT id, person_id, day, code, executor, NULL::BIGINT AS visit_id, 32810 AS type_concept_id FROM clean_care WHERE kind = 'BIO'
   UNION ALL
-  SELECT o.person_id, o.day, o.code, o.quantity, NULL, v.visit_id, 32812
-  FROM clean_outpatient_act o
-  JOIN clean_visit v ON v.kind = 'outpatient' AND v.year = o.year AND v.finess = o.finess AND v.number = o.number
-  WHERE o.system = 'NABM'
+  SELECT id, person_id, day, code, NULL, visit_id, 32812 FROM clean_outpatient_act WHERE system = 'NABM'
 ) m
 LEFT JOIN local_concept c ON c.vocabulary = 'NABM' AND c.code = m.code
 LEFT JOIN clean_provider p ON p.executor = m.executor

@@ -1,7 +1,7 @@
 -- The social side of a long-term disease: the motive of the exemption
 -- (IMB_ETM_NAT) from its first day, with the disease as the source wrote it.
 SELECT
-  row_number() OVER (ORDER BY d.person_id, d.first_day, d.motive, d.code) AS observation_id,
+  event_id('ALD', d.person_id, d.code) AS observation_id,
   d.person_id,
   coalesce(c.concept_id, 0) AS observation_concept_id,
   d.first_day AS observation_date,

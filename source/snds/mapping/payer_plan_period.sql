@@ -1,6 +1,6 @@
 -- The scheme of affiliation of the row updated last, for the days observed.
 SELECT
-  row_number() OVER (ORDER BY s.person_id) AS payer_plan_period_id,
+  s.person_id AS payer_plan_period_id,
   s.person_id,
   s.first_day AS payer_plan_period_start_date,
   s.last_day AS payer_plan_period_end_date,

@@ -1,7 +1,7 @@
 -- The medical units of a stay. The source dates the stay only, so a unit has
 -- the dates of its stay.
 SELECT
-  row_number() OVER (ORDER BY v.visit_id, u.nth) AS visit_detail_id,
+  event_id('UM', u.visit_id, u.nth) AS visit_detail_id,
   u.person_id,
   9201 AS visit_detail_concept_id,
   u.entry AS visit_detail_start_date,
@@ -9,7 +9,6 @@ SELECT
   32812 AS visit_detail_type_concept_id,
   e.care_site_id,
   u.kind AS visit_detail_source_value,
-  v.visit_id AS visit_occurrence_id
+  u.visit_id AS visit_occurrence_id
 FROM clean_stay_unit u
-JOIN clean_visit v ON v.kind = 'stay' AND v.year = u.year AND v.finess = u.finess AND v.number = u.number
 LEFT JOIN clean_establishment e ON e.finess = coalesce(u.unit_finess, u.finess)

@@ -13,11 +13,10 @@ SELECT
   v.entry AS visit_start_date,
   v.leaving AS visit_end_date,
   CASE v.kind WHEN 'stay' THEN 32812 ELSE 32810 END AS visit_type_concept_id,
-  p.provider_id,
+  v.provider_id,
   e.care_site_id,
   v.kind AS visit_source_value,
   v.entry_mode AS admitted_from_source_value,
   v.exit_mode AS discharged_to_source_value
 FROM clean_visit v
 LEFT JOIN clean_establishment e ON e.finess = v.finess
-LEFT JOIN clean_provider p ON p.executor = v.executor

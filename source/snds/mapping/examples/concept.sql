@@ -1,8 +1,7 @@
 -- given
-CREATE MACRO level(atc) AS CASE length(atc) WHEN 1 THEN 1 WHEN 3 THEN 2 WHEN 4 THEN 3 WHEN 5 THEN 4 ELSE 5 END;
 CREATE TABLE local_concept AS FROM (VALUES ('CIM10', 'E119', 2000000001, NULL), ('ATC', 'A02B', 2000000002, NULL), ('CIP13', '3400999736329', 2000000003, 'DRUG 1'))
   t(vocabulary, code, concept_id, name);
-CREATE TABLE standard_concept AS FROM (VALUES (8507, 'male', 'Gender', 'Gender', 'Gender', 'M')) t(concept_id, name, domain, vocabulary, class, code);
+CREATE OR REPLACE TABLE standard_concept AS FROM (VALUES (8507, 'male', 'Gender', 'Gender', 'Gender', 'M')) t(concept_id, name, domain, vocabulary, class, code);
 -- expect
 FROM (VALUES
   (2000000001, 'CIM10 E119', 'Condition', 'SNDS CIM10', 'CIM10', 'E119'),

@@ -1,7 +1,7 @@
 -- E119 is under its category and its chapter, and each is its own ancestor.
 -- given
 CREATE TABLE local_concept AS FROM (VALUES ('CIM10', 'E119', 1), ('CIM10', 'E11', 2), ('CIM10', 'chapter 04', 3)) t(vocabulary, code, concept_id);
-CREATE TABLE standard_concept AS FROM (VALUES (8507)) t(concept_id);
+CREATE OR REPLACE TABLE standard_concept AS FROM (VALUES (8507)) t(concept_id);
 CREATE TABLE code_above AS FROM (VALUES
   ('CIM10', 'E119', 'CIM10', 'E11', 1), ('CIM10', 'E119', 'CIM10', 'chapter 04', 2), ('CIM10', 'E11', 'CIM10', 'chapter 04', 1)
 ) t(vocabulary, code, above_vocabulary, above, steps);

@@ -1,16 +1,15 @@
 -- The diagnoses of a stay are dated at its entry; a long-term disease has no
 -- visit and two days.
 -- given
-CREATE TABLE clean_visit AS FROM (VALUES (5, 'stay', 2016, '750712184', '12')) t(visit_id, kind, year, finess, number);
 CREATE TABLE clean_stay_diagnosis AS FROM (VALUES
-  (2016, '750712184', '12', 4, DATE '2016-01-02', 'I514', 'DP'),
-  (2016, '750712184', '12', 4, DATE '2016-01-02', 'E119', 'DAS')
-) t(year, finess, number, person_id, day, code, place);
+  (3, 5, 4, DATE '2016-01-02', 'I514', 'DP'),
+  (2, 5, 4, DATE '2016-01-02', 'E119', 'DAS')
+) t(id, visit_id, person_id, day, code, place);
 CREATE TABLE clean_disease AS FROM (VALUES (4, 'E119', 41, 8, DATE '2010-05-01', DATE '2025-05-01')) t(person_id, code, motive, number, first_day, last_day);
 CREATE TABLE local_concept AS FROM (VALUES ('CIM10', 'E119', 2000000001)) t(vocabulary, code, concept_id);
 -- expect
 FROM (VALUES
-  (1, 4, 2000000001, DATE '2010-05-01', DATE '2025-05-01', 'E119', NULL, 'ALD', 0),
+  (event_id('ALD', 4, 'E119'), 4, 2000000001, DATE '2010-05-01', DATE '2025-05-01', 'E119', NULL, 'ALD', 0),
   (2, 4, 2000000001, DATE '2016-01-02', NULL, 'E119', 5, 'DAS', 32908),
   (3, 4, 0, DATE '2016-01-02', NULL, 'I514', 5, 'DP', 32902)
 ) t(condition_occurrence_id, person_id, condition_concept_id, condition_start_date, condition_end_date, condition_source_value, visit_occurrence_id,

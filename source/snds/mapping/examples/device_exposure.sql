@@ -1,7 +1,7 @@
 -- given
 CREATE TABLE clean_care AS FROM (VALUES
-  ('TIP', 4, DATE '2016-05-01', '1100040', 'E1', NULL, 2.0), ('PHA', 4, DATE '2016-05-01', '3400999736329', 'E1', NULL, 1.0)
-) t(kind, person_id, day, code, executor, prescriber, quantity);
+  (1, 'TIP', 4, DATE '2016-05-01', '1100040', 'E1', NULL, 2.0), (2, 'PHA', 4, DATE '2016-05-01', '3400999736329', 'E1', NULL, 1.0)
+) t(id, kind, person_id, day, code, executor, prescriber, quantity);
 CREATE TABLE clean_provider AS FROM (VALUES (9, 'E1', 1)) t(provider_id, executor, specialty);
 CREATE TABLE local_concept AS FROM (VALUES ('LPP', '1100040', 2000000006)) t(vocabulary, code, concept_id);
 -- expect

@@ -1,11 +1,11 @@
 -- Three boxes in town, thirty units of a UCD, one injection.
 -- given
 CREATE TABLE clean_care AS FROM (VALUES
-  ('PHA', 4, DATE '2016-05-01', '3400999736329', 'E1', 'E2', 3.0),
-  ('UCD', 4, DATE '2016-05-02', '0000009236247', NULL, NULL, 30.0),
-  ('BIO', 4, DATE '2016-05-03', '1104', NULL, NULL, 1.0)
-) t(kind, person_id, day, code, executor, prescriber, quantity);
-CREATE TABLE clean_vaccine AS FROM (VALUES (4, DATE '2021-06-29', '3400999828840')) t(person_id, day, code);
+  (1, 'PHA', 4, DATE '2016-05-01', '3400999736329', 'E1', 'E2', 3.0),
+  (2, 'UCD', 4, DATE '2016-05-02', '0000009236247', NULL, NULL, 30.0),
+  (4, 'BIO', 4, DATE '2016-05-03', '1104', NULL, NULL, 1.0)
+) t(id, kind, person_id, day, code, executor, prescriber, quantity);
+CREATE TABLE clean_vaccine AS FROM (VALUES (3, 4, DATE '2021-06-29', '3400999828840')) t(id, person_id, day, code);
 CREATE TABLE clean_provider AS FROM (VALUES (9, 'E1', 1)) t(provider_id, executor, specialty);
 CREATE TABLE local_concept AS FROM (VALUES ('CIP13', '3400999736329', 2000000004), ('UCD', '0000009236247', 2000000005)) t(vocabulary, code, concept_id);
 -- expect

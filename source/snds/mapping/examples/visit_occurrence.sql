@@ -2,14 +2,13 @@
 -- (9202), an emergency without a stay (9203), a consultation in town (9202).
 -- given
 CREATE TABLE clean_visit AS FROM (VALUES
-  (1, 'stay', 1, DATE '2016-01-02', DATE '2016-01-09', '750712184', 2016, '12', NULL, true, '8', '8'),
-  (2, 'stay', 1, DATE '2017-01-02', DATE '2017-01-02', '999999999', 2017, '3', NULL, false, '8', '9'),
-  (3, 'outpatient', 2, DATE '2016-02-01', DATE '2016-02-01', '750712184', 2016, '4', NULL, false, NULL, NULL),
-  (4, 'outpatient', 2, DATE '2016-03-01', DATE '2016-03-01', '750712184', 2016, '5', NULL, true, NULL, NULL),
-  (5, 'town', 2, DATE '2016-04-01', DATE '2016-04-01', NULL, NULL, NULL, 'E1', false, NULL, NULL)
-) t(visit_id, kind, person_id, entry, leaving, finess, year, number, executor, emergency, entry_mode, exit_mode);
+  (1, 'stay', 1, DATE '2016-01-02', DATE '2016-01-09', '750712184', NULL, true, '8', '8'),
+  (2, 'stay', 1, DATE '2017-01-02', DATE '2017-01-02', '999999999', NULL, false, '8', '9'),
+  (3, 'outpatient', 2, DATE '2016-02-01', DATE '2016-02-01', '750712184', NULL, false, NULL, NULL),
+  (4, 'outpatient', 2, DATE '2016-03-01', DATE '2016-03-01', '750712184', NULL, true, NULL, NULL),
+  (5, 'town', 2, DATE '2016-04-01', DATE '2016-04-01', NULL, 9, false, NULL, NULL)
+) t(visit_id, kind, person_id, entry, leaving, finess, provider_id, emergency, entry_mode, exit_mode);
 CREATE TABLE clean_establishment AS FROM (VALUES (1, '750712184', 'AP-HP')) t(care_site_id, finess, name);
-CREATE TABLE clean_provider AS FROM (VALUES (9, 'E1', 1)) t(provider_id, executor, specialty);
 -- expect
 FROM (VALUES
   (1, 1, 262, DATE '2016-01-02', DATE '2016-01-09', 1, NULL, '8'),

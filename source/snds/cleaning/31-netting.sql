@@ -1,6 +1,7 @@
 -- A correction is a negative line, in the same month or a later one. What was
 -- done is the sum of the quantities of a person, day, code, executor and
 -- prescriber, where it is positive. Only acts with a negative line need the sum.
+-- care_line are the lines that this load has to map.
 
 CREATE TABLE corrected_act AS
 SELECT DISTINCT kind, person_id, CASE WHEN $D06 THEN NULL ELSE identity END AS identity, day, code, executor, prescriber
@@ -14,7 +15,7 @@ SELECT c.* FROM care_line c SEMI JOIN corrected_act a
 
 CREATE TABLE netted AS
 SELECT kind, person_id, CASE WHEN $D06 THEN NULL ELSE identity END AS identity, day, code, executor, prescriber,
-  sum(quantity) AS net, sum(quantity) FILTER (quantity > 0) AS positive, count(*) AS lines, count(*) FILTER (quantity < 0) AS negatives,
+  min(id) FILTER (quantity > 0) AS id, sum(quantity) AS net, sum(quantity) FILTER (quantity > 0) AS positive, count(*) AS lines, count(*) FILTER (quantity < 0) AS negatives,
   min(quantity) AS lowest, max(quantity) AS highest
 FROM corrected_line GROUP BY ALL;
 
@@ -53,13 +54,13 @@ FROM netted n;
 
 -- A rule that is off nets nothing: its negative lines are forgotten.
 CREATE TABLE net_care AS
-SELECT kind, person_id, day, code, executor, prescriber,
+SELECT kind, person_id, day, code, executor, prescriber, id,
   CASE WHEN (rule = 'D02' AND NOT $D02) OR (rule = 'D03' AND NOT $D03) OR (rule = 'D04' AND NOT $D04) OR (rule = 'D05' AND NOT $D05)
     OR (rule = 'D07' AND NOT $D07) THEN positive ELSE net END AS quantity
 FROM correction;
 
 CREATE VIEW uncorrected_line AS
-SELECT c.kind, c.person_id, c.day, c.code, c.executor, c.prescriber, c.quantity
+SELECT c.kind, c.person_id, c.day, c.code, c.executor, c.prescriber, c.quantity, c.id
 FROM care_line c ANTI JOIN corrected_act a
   ON c.kind = a.kind AND c.person_id = a.person_id AND c.day = a.day AND c.code IS NOT DISTINCT FROM a.code
   AND c.executor IS NOT DISTINCT FROM a.executor AND c.prescriber IS NOT DISTINCT FROM a.prescriber
@@ -69,11 +70,11 @@ WHERE c.quantity > 0;
 -- Care as it was given. Two true identical dispensings stay two (D11); without
 -- that rule one of them is lost, as by a DISTINCT.
 CREATE VIEW clean_care AS
-SELECT kind, person_id, day, code, executor, prescriber, quantity FROM net_care WHERE quantity > 0
+SELECT kind, person_id, day, code, executor, prescriber, quantity, id FROM net_care WHERE quantity > 0
 UNION ALL
 SELECT * FROM uncorrected_line WHERE $D11
 UNION ALL
-SELECT DISTINCT * FROM uncorrected_line WHERE NOT $D11;
+SELECT * EXCLUDE (id), min(id) FROM uncorrected_line WHERE NOT $D11 GROUP BY ALL;
 
 INSERT INTO ledger
 SELECT rule, 'ER_' || kind || '_F',
@@ -83,17 +84,19 @@ FROM correction
 WHERE (rule = 'D02' AND $D02) OR (rule = 'D03' AND $D03) OR (rule = 'D04' AND $D04) OR (rule = 'D05' AND $D05) OR (rule = 'D07' AND $D07)
 GROUP BY ALL;
 
+-- D06: a negative line of ER_PRS_F whose positive one came under another number
+-- or rank of the person.
 INSERT INTO ledger
-SELECT 'D06', 'ER_PRS_F', count(*), 0
-FROM correction_line n
+SELECT 'D06', 'ER_PRS_F', count(DISTINCT n.line), 0
+FROM corrected_line n
 WHERE $D06 AND n.quantity < 0 AND EXISTS (
-  SELECT 1 FROM correction_line c
+  SELECT 1 FROM corrected_line c
   WHERE c.person_id = n.person_id AND c.day = n.day AND c.nature = n.nature AND c.executor IS NOT DISTINCT FROM n.executor
     AND c.prescriber IS NOT DISTINCT FROM n.prescriber AND c.identity <> n.identity AND c.quantity >= -n.quantity);
 
 INSERT INTO ledger
 SELECT 'D11', 'ER_PHA_F', coalesce(sum(n), 0), 0
-FROM (SELECT count(*) AS n FROM clean_care WHERE $D11 AND kind = 'PHA' GROUP BY person_id, day, code, executor, prescriber HAVING count(*) > 1);
+FROM (SELECT count(*) AS n FROM clean_care WHERE $D11 AND kind = 'PHA' GROUP BY person_id, day, hash(code, executor, prescriber) HAVING count(*) > 1);
 
 -- D10: dispensed, and unknown to the reference.
 INSERT INTO ledger
@@ -107,10 +110,3 @@ JOIN clean_person p ON p.person_id = c.person_id AND p.sex = '2'
 WHERE $D02 AND c.rule = 'D02' AND NOT EXISTS (
   SELECT 1 FROM clean_care k JOIN ir_pha_r q ON q.PHA_CIP_C13 = k.code AND coalesce(q.PHA_ATC_C07, q.PHA_ATC_CLA) = 'G03HA01'
   WHERE k.person_id = c.person_id AND k.kind = 'PHA');
-
--- Professionals, with the speciality they state most often.
-CREATE TABLE clean_provider AS
-SELECT row_number() OVER (ORDER BY executor) AS provider_id, executor, specialty
-FROM (
-  SELECT executor, arg_max(specialty, (lines, specialty)) AS specialty
-  FROM (SELECT executor, specialty, sum(lines) AS lines FROM executor_line GROUP BY executor, specialty) GROUP BY executor);

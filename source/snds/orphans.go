@@ -1,0 +1,99 @@
+package snds
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"galien"
+	"galien/lake/duck"
+	"galien/source"
+)
+
+// orphans finds rows that cannot be kept by what other tables say of them: a
+// query that yields the mark of the input file and the plain values of key
+// columns. Rows of files that the delivery does not hold are left as they are.
+type orphans struct {
+	keys  string
+	why   failure
+	query string
+}
+
+var claimOrphans = []orphans{
+	{nineKeys, failure{"BEN_NIR_PSA", source.UnknownBeneficiary},
+		"SELECT p._file, $keys FROM er_prs_f p SEMI JOIN claim c ON $on(c, p) AND c.removed_by = 'P06' AND NOT (CASE WHEN c.fictitious THEN NOT $P05 ELSE NOT $P06 END)"},
+	{nineKeys, failure{"", source.OrphanDetail}, "SELECT p._file, $keys FROM er_pha_f p SEMI JOIN detailed d ON $on(d, p) AND d.orphan"},
+	{nineKeys, failure{"", source.OrphanDetail}, "SELECT p._file, $keys FROM er_ucd_f p SEMI JOIN detailed d ON $on(d, p) AND d.orphan"},
+	{nineKeys, failure{"", source.OrphanDetail}, "SELECT p._file, $keys FROM er_cam_f p SEMI JOIN detailed d ON $on(d, p) AND d.orphan"},
+	{nineKeys, failure{"", source.OrphanDetail}, "SELECT p._file, $keys FROM er_bio_f p SEMI JOIN detailed d ON $on(d, p) AND d.orphan"},
+	{nineKeys, failure{"", source.OrphanDetail}, "SELECT p._file, $keys FROM er_tip_f p SEMI JOIN detailed d ON $on(d, p) AND d.orphan"},
+}
+
+// stateOrphans depend on what the other units say.
+var stateOrphans = []orphans{
+	{"ETA_NUM RSA_NUM", failure{"NIR_ANO_17", source.AmbiguousPerson}, "SELECT _file, finess, number FROM stay_fate WHERE fate = 'M09'"},
+	{"ETA_NUM RSA_NUM", failure{"NIR_ANO_17", source.UnknownBeneficiary}, "SELECT _file, finess, number FROM stay_fate WHERE fate = 'P06'"},
+	{"ETA_NUM RSA_NUM", failure{"EXE_SOI_DTD", source.RequiredMissing}, "SELECT _file, finess, number FROM stay_fate WHERE fate = 'undated'"},
+	{"ETA_NUM SEQ_NUM", failure{"NIR_ANO_17", source.AmbiguousPerson}, "SELECT _file, finess, number FROM outpatient_fate WHERE fate = 'M09'"},
+	{"ETA_NUM SEQ_NUM", failure{"NIR_ANO_17", source.UnknownBeneficiary}, "SELECT _file, finess, number FROM outpatient_fate WHERE fate = 'P06'"},
+	{"ETA_NUM SEQ_NUM", failure{"EXE_SOI_DTD", source.RequiredMissing}, "SELECT _file, finess, number FROM outpatient_fate WHERE fate = 'undated'"},
+	{"BEN_NIR_PSA BEN_RNG_GEM", failure{"BEN_NIR_PSA", source.UnknownBeneficiary},
+		"SELECT DISTINCT i._file, i.BEN_NIR_PSA, i.BEN_RNG_GEM FROM ir_imb_r i ANTI JOIN beneficiary b ON b.psa = i.BEN_NIR_PSA AND b.rng IS NOT DISTINCT FROM i.BEN_RNG_GEM"},
+	{"BEN_NIR_PSA EXE_SOI_DTD PHA_PRS_C13", failure{"BEN_NIR_PSA", source.UnknownBeneficiary},
+		"SELECT DISTINCT _file, psa, day, code FROM vaccine_row WHERE person_id IS NULL"},
+	{"BEN_IDT_ANO", failure{"BEN_IDT_ANO", source.UnknownBeneficiary},
+		"SELECT DISTINCT k._file, k.BEN_IDT_ANO FROM ki_cci_r k ANTI JOIN anonymous a ON a.ano = k.BEN_IDT_ANO WHERE k.BEN_IDT_ANO IS NOT NULL"},
+}
+
+// quarantine notes the rows that the queries find.
+func (g *ingest) quarantine(ctx context.Context, db executor, list []orphans) error {
+	files := map[string]*input{}
+	for _, in := range g.d.inputs {
+		files[in.mark()] = in
+	}
+	for _, o := range list {
+		keys := strings.Fields(o.keys)
+		query, err := expand(strings.ReplaceAll(o.query, "$keys", strings.Join(keys, ", ")), g.without)
+		if err != nil {
+			return err
+		}
+		if err := g.note(ctx, db, query, files, keys, o.why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *ingest) note(ctx context.Context, db executor, query string, files map[string]*input, keys []string, why failure) error {
+	const action = "find rows for the quarantine"
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return duck.Error(action, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var file string
+		values := make([]sql.NullString, len(keys))
+		into := []any{&file}
+		for i := range values {
+			into = append(into, &values[i])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return galien.Errorf(galien.Internal, "%s: the engine's answer cannot be read", action)
+		}
+		in := files[file]
+		if in == nil {
+			continue
+		}
+		texts := make([]string, len(values))
+		for i, v := range values {
+			texts[i] = v.String
+			// The driver writes a date with its time.
+			if k := reads[in.table.Name].kindOf(in.table, keys[i]); (k == date || k == dayFirst) && len(texts[i]) > 10 {
+				texts[i] = texts[i][:10]
+			}
+		}
+		g.problems.atKeys(in, keys, texts, why)
+	}
+	return duck.Error(action, rows.Err())
+}

@@ -1,0 +1,167 @@
+package snds
+
+import (
+	"context"
+	"strings"
+
+	"galien/lake"
+	"galien/lake/duck"
+	"galien/source/codes"
+)
+
+// number gives every number and rank of the beneficiary tables the short one by
+// which the units' lines of care speak of it.
+func (g *ingest) number(ctx context.Context) error {
+	const action = "number beneficiaries"
+	db := g.w.DB()
+	path, err := g.store.register()
+	if err != nil {
+		return err
+	}
+	query := "CREATE TABLE number (psa VARCHAR, rng BIGINT, identity INTEGER)"
+	if path != "" {
+		query = "CREATE TABLE number AS FROM read_parquet(" + duck.Quote(path) + ")"
+	}
+	if _, err = db.ExecContext(ctx, query); err != nil {
+		return duck.Error(action, err)
+	}
+	if err := g.openReferences(ctx, g.units); err != nil {
+		return err
+	}
+	res, err := db.ExecContext(ctx, `INSERT INTO number
+		SELECT psa, rng, ((SELECT coalesce(max(identity), 0) FROM number) + row_number() OVER (ORDER BY psa, rng))::INTEGER
+		FROM (SELECT DISTINCT BEN_NIR_PSA AS psa, BEN_RNG_GEM AS rng FROM (FROM ir_ben_r UNION ALL BY NAME FROM ir_ben_r_arc) WHERE BEN_NIR_PSA IS NOT NULL) b
+		ANTI JOIN number n ON n.psa = b.psa AND n.rng IS NOT DISTINCT FROM b.rng`)
+	if err != nil {
+		return duck.Error(action, err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return g.store.saveRegister(ctx, db)
+}
+
+// openReferences makes the reference tables of some units.
+func (g *ingest) openReferences(ctx context.Context, units []lake.Unit) error {
+	for name, r := range reads {
+		if r.unit != reference {
+			continue
+		}
+		table := strings.ToLower(name)
+		var paths []string
+		for _, u := range units {
+			if u.Name == name {
+				paths = g.store.paths(u, g.pages[u.Content], table)
+			}
+		}
+		query := "CREATE TABLE " + table + " AS FROM read_parquet(" + list(paths) + ")"
+		if len(paths) == 0 {
+			query = "CREATE TABLE " + table + " (" + strings.Join(r.typed(tables()[strings.ToUpper(name)]), ", ") + ")"
+		}
+		if _, err := g.w.DB().ExecContext(ctx, query); err != nil {
+			return duck.Error("open "+name, err)
+		}
+	}
+	return nil
+}
+
+// list returns an SQL list of texts.
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, s := range texts {
+		quoted[i] = duck.Quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// openUnits makes a view unit_x of every table x of the store over some units.
+func (g *ingest) openUnits(ctx context.Context, units []lake.Unit) error {
+	db := g.w.DB()
+	shapes, err := texts(ctx, db, "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'shape\\_%' ESCAPE '\\'")
+	if err != nil {
+		return err
+	}
+	for _, shape := range shapes {
+		table := strings.TrimPrefix(shape, "shape_")
+		var paths []string
+		for _, u := range units {
+			paths = append(paths, g.store.paths(u, g.pages[u.Content], table)...)
+		}
+		from := "read_parquet(" + list(paths) + ")"
+		if len(paths) == 0 {
+			from = shape
+		}
+		for _, name := range []string{"unit_", "due_"} {
+			if _, err := db.ExecContext(ctx, "CREATE VIEW "+name+table+" AS FROM "+from); err != nil {
+				return duck.Error("open units", err)
+			}
+		}
+	}
+	return nil
+}
+
+// compile makes of the units the clean_ tables that the mapping reads.
+func (g *ingest) compile(ctx context.Context) error {
+	db := g.w.DB()
+	if err := g.nameProviders(ctx); err != nil {
+		return err
+	}
+	if err := g.clean(ctx, db, "10-identities"); err != nil {
+		return err
+	}
+	if err := g.assignKeys(ctx); err != nil {
+		return err
+	}
+	if err := g.clean(ctx, db, "11-keys", "12-persons", "30-lines"); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "CREATE VIEW care_line AS FROM line"); err != nil {
+		return duck.Error("open lines", err)
+	}
+	if err := g.clean(ctx, db, "31-netting", "40-others", "50-visits", "60-codes"); err != nil {
+		return err
+	}
+	if err := codes.Hierarchy(ctx, db); err != nil {
+		return err
+	}
+	if err := g.clean(ctx, db, "61-hierarchy"); err != nil {
+		return err
+	}
+	if err := g.quarantine(ctx, db, stateOrphans); err != nil {
+		return err
+	}
+	return codes.Conceive(ctx, db, g.base)
+}
+
+// assignKeys exchanges the source ids of persons for the lake's keys.
+func (g *ingest) assignKeys(ctx context.Context) error {
+	return g.exchange(ctx, "SELECT source_id FROM person_source_id ORDER BY source_id", "person_key", "source_id VARCHAR, person_id BIGINT",
+		func(id string) int64 { return int64(g.keys.Assign(id)) })
+}
+
+// nameProviders gives the professionals of the units numbers that say nothing.
+func (g *ingest) nameProviders(ctx context.Context) error {
+	return g.exchange(ctx, "SELECT DISTINCT executor FROM unit_executor", "provider", "executor VARCHAR, provider_id BIGINT",
+		func(number string) int64 { return g.load.Vault.Surrogate("professional", number) })
+}
+
+// exchange makes a table of the texts of a query and the number of each.
+func (g *ingest) exchange(ctx context.Context, query, table, columns string, number func(text string) int64) error {
+	db := g.w.DB()
+	values, err := texts(ctx, db, query)
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "CREATE TABLE "+table+" ("+columns+")"); err != nil {
+		return duck.Error("exchange identities", err)
+	}
+	next := 0
+	return duck.Append(ctx, db, table, func(row []any) (bool, error) {
+		if next == len(values) {
+			return false, nil
+		}
+		row[0], row[1] = values[next], number(values[next])
+		next++
+		return true, nil
+	})
+}

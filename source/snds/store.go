@@ -1,0 +1,241 @@
+package snds
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"galien"
+	"galien/lake"
+	"galien/lake/duck"
+)
+
+// store keeps what the cleaning left of every unit, so that a later delivery
+// adds to it: a folder a unit, named by its content, with one Parquet file a
+// table and a page that lists them (docs/formats/claims.md). It is in the vault,
+// since the rows carry the numbers of beneficiaries and of professionals.
+type store struct{ dir string }
+
+const (
+	unitPage   = "unit.json"
+	unfinished = "unfinished-"
+	parquetExt = ".parquet"
+	// register is the table of short numbers, which only grows: which BEN_NIR_PSA
+	// and rank has which. Its file is named by its content.
+	register = "number"
+)
+
+// kept is the page of a unit.
+type kept struct {
+	// Files are the hashes of the Parquet files, by name.
+	Files map[string]string `json:"files"`
+	// Rows are how many rows were read, by the hash of the source's file.
+	Rows map[string]int64 `json:"rows"`
+	// Problems are the rows that could not be kept, by the hash of the file.
+	Problems map[string]*fileProblems `json:"problems"`
+}
+
+// begin makes the folder of a unit that is being read.
+func (s store) begin(u lake.Unit) (string, error) {
+	dir := filepath.Join(s.dir, unfinished+u.Content)
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+		return "", fmt.Errorf("keep %s: %w", u.Name, err)
+	}
+	return dir, nil
+}
+
+// seal makes the folder of a unit durable, under its own name.
+func (s store) seal(u lake.Unit, k kept) error {
+	dir := filepath.Join(s.dir, unfinished+u.Content)
+	err := func() error {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		k.Files = map[string]string{}
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if err := os.Chmod(path, 0o600); err != nil {
+				return err
+			}
+			if k.Files[e.Name()], err = hashOf(path); err != nil {
+				return err
+			}
+		}
+		page, err := json.Marshal(k)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, unitPage), page, 0o600); err != nil {
+			return err
+		}
+		for _, path := range append(slices.Collect(maps.Keys(k.Files)), unitPage, ".") {
+			if err := syncPath(filepath.Join(dir, path)); err != nil {
+				return err
+			}
+		}
+		to := filepath.Join(s.dir, u.Content)
+		if err := os.RemoveAll(to); err != nil { // one that was found damaged
+			return err
+		}
+		return errors.Join(os.Rename(dir, to), syncPath(s.dir))
+	}()
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", u.Name, err)
+	}
+	return nil
+}
+
+// open reads the page of a unit and checks that its files are what the page
+// says. It fails with NotFound for a unit that is not there, and with Corrupt.
+func (s store) open(u lake.Unit) (k kept, err error) {
+	dir := filepath.Join(s.dir, u.Content)
+	page, err := os.ReadFile(filepath.Join(dir, unitPage))
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, galien.Errorf(galien.NotFound, "open %s: the vault has nothing of it", u.Name)
+	}
+	if err != nil {
+		return k, fmt.Errorf("open %s: %w", u.Name, err)
+	}
+	if err := json.Unmarshal(page, &k); err != nil {
+		return k, galien.Errorf(galien.Corrupt, "open %s: its page in the vault cannot be read", u.Name)
+	}
+	for name, want := range k.Files {
+		got, err := hashOf(filepath.Join(dir, name))
+		if err != nil || got != want {
+			return k, galien.Errorf(galien.Corrupt, "open %s: %s in the vault is not what was written", u.Name, name)
+		}
+	}
+	return k, nil
+}
+
+// paths returns the files of a table in a unit: that of its name, and those with
+// a kind after it.
+func (s store) paths(u lake.Unit, k kept, table string) (paths []string) {
+	for name := range k.Files {
+		if base := strings.TrimSuffix(name, parquetExt); base == table || strings.HasPrefix(base, table+"-") {
+			paths = append(paths, filepath.Join(s.dir, u.Content, name))
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// clean removes the units that no one needs, and what an interrupted load left.
+func (s store) clean(needed []lake.Unit) error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("clean store: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || slices.ContainsFunc(needed, func(u lake.Unit) bool { return u.Content == e.Name() }) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+			return fmt.Errorf("clean store: %w", err)
+		}
+	}
+	return nil
+}
+
+// copyTo writes the rows of a query to a Parquet file.
+func copyTo(ctx context.Context, db executor, query, path string) error {
+	_, err := db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(path)+" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+	return duck.Error("keep rows", err)
+}
+
+// register returns the file of the register, or "" before the first.
+func (s store) register() (string, error) {
+	found, err := filepath.Glob(filepath.Join(s.dir, register+"-*"+parquetExt))
+	if err != nil {
+		return "", fmt.Errorf("open register: %w", err)
+	}
+	// After an interruption there are two, of which the larger has all that the
+	// other has.
+	var best string
+	var most int64
+	for _, path := range found {
+		got, err := hashOf(path)
+		if err != nil {
+			return "", fmt.Errorf("open register: %w", err)
+		}
+		if filepath.Base(path) != register+"-"+got[:16]+parquetExt {
+			return "", galien.Errorf(galien.Corrupt, "open register: %s in the vault is not what was written", filepath.Base(path))
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", fmt.Errorf("open register: %w", err)
+		}
+		if info.Size() > most {
+			best, most = path, info.Size()
+		}
+	}
+	return best, nil
+}
+
+// saveRegister makes the register durable in the place of the one before.
+func (s store) saveRegister(ctx context.Context, db *sql.DB) error {
+	temporary := filepath.Join(s.dir, unfinished+register)
+	if err := copyTo(ctx, db, "FROM "+register+" ORDER BY identity", temporary); err != nil {
+		return err
+	}
+	err := func() error {
+		sum, err := hashOf(temporary)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(s.dir, register+"-"+sum[:16]+parquetExt)
+		if err := errors.Join(syncPath(temporary), os.Rename(temporary, path), syncPath(s.dir)); err != nil {
+			return err
+		}
+		found, err := filepath.Glob(filepath.Join(s.dir, register+"-*"+parquetExt))
+		if err != nil {
+			return err
+		}
+		for _, old := range found {
+			if old != path {
+				err = cmp.Or(err, os.Remove(old))
+			}
+		}
+		return err
+	}()
+	if err != nil {
+		return fmt.Errorf("keep register: %w", err)
+	}
+	return nil
+}
+
+// hashOf returns the SHA-256 of a file, in hexadecimal.
+func hashOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// syncPath makes a file or folder durable.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
