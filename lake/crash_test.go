@@ -116,7 +116,7 @@ func TestCommitEndsAtEveryStep(t *testing.T) {
 func TestTornLeftovers(t *testing.T) {
 	l := newLake(t)
 	s, _ := commit(t, l, 4)
-	good, err := os.ReadFile(s.Path(s.Manifest.Tables[1].Files[0]))
+	good, err := os.ReadFile(l.path(filesDir, s.Manifest.Tables[1].Files[0].Name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestDamagedHistoryIsNotCleaned(t *testing.T) {
 	}
 	commit(t, l, 8)
 	for _, f := range first.Manifest.Tables[1].Files {
-		if _, err := os.Stat(first.Path(f)); err != nil {
+		if _, err := os.Stat(l.path(filesDir, f.Name)); err != nil {
 			t.Error(err)
 		}
 	}
