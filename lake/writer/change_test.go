@@ -268,4 +268,3 @@ func TestChanges(t *testing.T) {
 		}
 	}
 }
-
