@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -176,10 +175,9 @@ func digest(t *testing.T, s *lake.Snapshot, tb cdm.Table, o lake.Order) string {
 
 // check compares a snapshot with the model, by every reader of the lake, and
 // with a lake that was staged whole.
-func (m model) check(t *testing.T, s *lake.Snapshot) (whole *lake.Snapshot) {
+func (m model) check(t *testing.T, s, whole *lake.Snapshot) {
 	t.Helper()
 	want := m.sorted()
-	whole, _ = commit(t, newLake(t), duck.Config{}, map[string][][]any{m.table.Name: want})
 	if kept, _ := s.Table(m.table.Name); kept.Rows != int64(len(want)) {
 		t.Errorf("%s: the manifest says %d rows of %d", m.table.Name, kept.Rows, len(want))
 	}
@@ -209,14 +207,13 @@ func (m model) check(t *testing.T, s *lake.Snapshot) (whole *lake.Snapshot) {
 	if !equalRows(got, columns) {
 		t.Errorf("%s: by columns %d rows instead of %d, or others", m.table.Name, len(got), len(columns))
 	}
-	return whole
 }
 
 // A table that is changed in many commits holds, by every reader, the rows that
 // a table in memory holds; and compacted it has the files, byte for byte, of
 // one that was staged whole.
 func TestChanges(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(31, seed))
 		l := newLake(t)
 		models := []model{}
@@ -225,7 +222,7 @@ func TestChanges(t *testing.T) {
 		}
 		var deepest int
 		var removals bool
-		for step := range 12 {
+		for step := range 10 {
 			w := open(t, l, duck.Config{})
 			for _, m := range models {
 				switch {
@@ -244,14 +241,19 @@ func TestChanges(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
+			rows := map[string][][]any{}
 			for _, m := range models {
-				whole := m.check(t, s)
+				rows[m.table.Name] = m.sorted()
+			}
+			whole, _ := commit(t, newLake(t), duck.Config{}, rows)
+			if compact && s.ID != whole.ID {
+				t.Errorf("seed %d: compacted, the snapshot is %s, and %s staged whole", seed, s.ID, whole.ID)
+			}
+			for _, m := range models {
+				m.check(t, s, whole)
 				kept, _ := s.Table(m.table.Name)
 				layers, removed := kept.Layers()
 				deepest, removals = max(deepest, layers), removals || removed > 0
-				if other, _ := whole.Table(m.table.Name); compact && !reflect.DeepEqual(kept.Files, other.Files) {
-					t.Errorf("seed %d: compacted, %s has other files than staged whole", seed, m.table.Name)
-				}
 				if layers > MaxLayers {
 					t.Errorf("%d layers of %s", layers, m.table.Name)
 				}
