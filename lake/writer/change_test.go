@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"database/sql"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -154,19 +155,14 @@ func (m model) change(t *testing.T, r *rand.Rand, w *Writer, adds, removes int) 
 }
 
 // digest reads one copy of a table in SQL: how many rows, and a sum of all.
-func digest(t *testing.T, s *lake.Snapshot, tb cdm.Table, o lake.Order) string {
+func digest(t *testing.T, db *sql.DB, s *lake.Snapshot, tb cdm.Table, o lake.Order) string {
 	t.Helper()
-	db, err := duck.Open(t.Context(), duck.Config{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
 	var parts []lake.Part
 	for _, b := range s.Buckets() {
 		parts = append(parts, s.Files(tb.Name, o, b)...)
 	}
 	var out string
-	err = db.QueryRowContext(t.Context(), "SELECT count(*) || ' rows, ' || coalesce(sum(hash(t)::HUGEINT), 0) FROM (SELECT "+columnList(tb)+" FROM "+duck.Table(tb, parts)+") t").Scan(&out)
+	err := db.QueryRowContext(t.Context(), "SELECT count(*) || ' rows, ' || coalesce(sum(hash(t)::HUGEINT), 0) FROM (SELECT "+columnList(tb)+" FROM "+duck.Table(tb, parts)+") t").Scan(&out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +171,7 @@ func digest(t *testing.T, s *lake.Snapshot, tb cdm.Table, o lake.Order) string {
 
 // check compares a snapshot with the model, by every reader of the lake, and
 // with a lake that was staged whole.
-func (m model) check(t *testing.T, s, whole *lake.Snapshot) {
+func (m model) check(t *testing.T, db *sql.DB, s, whole *lake.Snapshot) {
 	t.Helper()
 	want := m.sorted()
 	if kept, _ := s.Table(m.table.Name); kept.Rows != int64(len(want)) {
@@ -192,7 +188,7 @@ func (m model) check(t *testing.T, s, whole *lake.Snapshot) {
 		t.Errorf("%s: a column alone is not in the order of persons", m.table.Name)
 	}
 	for _, o := range orders(m.table) {
-		if got, want := digest(t, s, m.table, o), digest(t, whole, m.table, o); got != want {
+		if got, want := digest(t, db, s, m.table, o), digest(t, db, whole, m.table, o); got != want {
 			t.Errorf("%s by %s: %s in SQL instead of %s", m.table.Name, o, got, want)
 		}
 	}
@@ -213,6 +209,11 @@ func (m model) check(t *testing.T, s, whole *lake.Snapshot) {
 // a table in memory holds; and compacted it has the files, byte for byte, of
 // one that was staged whole.
 func TestChanges(t *testing.T) {
+	db, err := duck.Open(t.Context(), duck.Config{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
 	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(31, seed))
 		l := newLake(t)
@@ -222,7 +223,7 @@ func TestChanges(t *testing.T) {
 		}
 		var deepest int
 		var removals bool
-		for step := range 10 {
+		for step := range 6 {
 			w := open(t, l, duck.Config{})
 			for _, m := range models {
 				switch {
@@ -233,7 +234,7 @@ func TestChanges(t *testing.T) {
 					m.change(t, r, w, r.IntN(12), r.IntN(12))
 				}
 			}
-			compact := step == 6
+			compact := step == 4
 			s, _, err := w.Commit(t.Context(), Meta{Now: when, Compact: compact})
 			if err != nil {
 				t.Fatal(err)
@@ -250,7 +251,7 @@ func TestChanges(t *testing.T) {
 				t.Errorf("seed %d: compacted, the snapshot is %s, and %s staged whole", seed, s.ID, whole.ID)
 			}
 			for _, m := range models {
-				m.check(t, s, whole)
+				m.check(t, db, s, whole)
 				kept, _ := s.Table(m.table.Name)
 				layers, removed := kept.Layers()
 				deepest, removals = max(deepest, layers), removals || removed > 0
@@ -268,5 +269,138 @@ func TestChanges(t *testing.T) {
 		if deepest < 3 || !removals {
 			t.Errorf("seed %d: at most %d layers, removals %v: the test says little", seed, deepest, removals)
 		}
+	}
+}
+
+// commitChange commits one change of a table.
+func commitChange(t testing.TB, l *lake.Lake, tb cdm.Table, added, removed string) (*lake.Snapshot, bool, error) {
+	t.Helper()
+	w := open(t, l, duck.Config{Threads: 1})
+	defer w.Close()
+	if err := w.StageChange(t.Context(), tb, added, removed); err != nil {
+		return nil, false, err
+	}
+	return w.Commit(t.Context(), Meta{Now: when})
+}
+
+// What cannot be changed, and what is not there to be removed, is refused, in
+// counts alone, and leaves the lake as it was.
+func TestChangeRefusals(t *testing.T) {
+	l := newLake(t)
+	note := table(t, "note")
+	kept := func(ids ...int64) (rows [][]any) {
+		for _, id := range ids {
+			rows = append(rows, row(t, note, map[string]any{"note_id": id, "person_id": int64(7), "note_text": "x"}))
+		}
+		return rows
+	}
+	before, _ := commit(t, l, duck.Config{}, map[string][][]any{"note": append(kept(1, 2, 3, 3, 4, 5, 6), kept(8, 9)...), "death": nil})
+	const two = "VALUES (7, 1), (7, 2)"
+	for _, c := range []struct {
+		table, added, removed string
+		kind                  galien.Kind
+		says                  string
+	}{
+		{"location_history", "", "", galien.Invalid, "primary key"},
+		{"concept", "", "", galien.Invalid, "primary key"},
+		{"fact_relationship", "", "", galien.Invalid, "primary key"},
+		{"note", "SELECT 1 AS nonsense", "", galien.Invalid, "nonsense"},
+		{"note", "", "SELECT 1, 2, 3", galien.Invalid, "3 columns"},
+		{"note", "", two + ", (7, 7)", galien.Conflict, "of the 3 rows to be removed 1 are not"},
+		{"note", "", two + ", (6, 3)", galien.Conflict, "of the 3 rows to be removed 1 are not"},
+		{"note", "", two + ", (NULL, 2), (7, NULL)", galien.Conflict, "of the 4 rows to be removed 2 are not"},
+		{"note", "", two + ", (7, 1)", galien.Conflict, "of the 3 rows to be removed 1 are named more than once"},
+		{"note", "", two + ", (7, 3)", galien.Conflict, "the 3 rows to be removed are 4 in the snapshot"},
+		{"person", "", "VALUES (7, 7)", galien.Conflict, "of the 1 rows to be removed 1 are not"},
+	} {
+		_, _, err := commitChange(t, l, table(t, c.table), c.added, c.removed)
+		if galien.KindOf(err) != c.kind || !strings.Contains(fmt.Sprint(err), c.says) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	// A refused change can be staged anew, and then not once more.
+	w := open(t, l, duck.Config{Threads: 1})
+	for range 2 {
+		if err := w.StageChange(t.Context(), note, "", "VALUES (7, 77)"); galien.KindOf(err) != galien.Conflict {
+			t.Error(err)
+		}
+	}
+	if err := w.StageChange(t.Context(), note, "", ""); err != nil {
+		t.Error(err)
+	}
+	if err := w.StageChange(t.Context(), note, "", ""); !strings.Contains(fmt.Sprint(err), "staged already") {
+		t.Error(err)
+	}
+	// A change with nothing in it is none.
+	s, changed, err := w.Commit(t.Context(), Meta{Now: when})
+	if err != nil || changed || s.ID != before.ID {
+		t.Errorf("a change without rows: %v %v", changed, err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Rows that stand in a layer already are not added again.
+	if _, _, err := commitChange(t, l, note, literal(note, kept(10, 11)), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := commitChange(t, l, note, literal(note, kept(11, 10)), ""); galien.KindOf(err) != galien.Conflict {
+		t.Errorf("the same rows again: %v", err)
+	}
+	// What left can come again, and leave again.
+	for _, c := range [][2]string{{"", "VALUES (7, 10), (7, 11)"}, {literal(note, kept(10, 11)), ""}, {literal(note, kept(10)), "VALUES (7, 10)"}} {
+		if _, _, err := commitChange(t, l, note, c[0], c[1]); err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	if _, _, err := Compact(t.Context(), newLake(t), duck.Config{}, when, nil); galien.KindOf(err) != galien.NotFound {
+		t.Errorf("compaction of nothing: %v", err)
+	}
+}
+
+// A bucket is rewritten at the ninth layer, and when more than a fifth of its
+// rows have left, and the other buckets are not.
+func TestWhenABucketIsRewritten(t *testing.T) {
+	l := newLake(t)
+	tb := table(t, "note")
+	far := int64(lake.BucketPersons + 1)
+	notes := func(person, from, to int64) string {
+		return fmt.Sprintf("SELECT i AS note_id, %d AS person_id FROM range(%d, %d) t(i)", person, from, to)
+	}
+	shape := func(added, removed string) string {
+		t.Helper()
+		s, _, err := commitChange(t, l, tb, added, removed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		kept, _ := s.Table("note")
+		for _, f := range kept.Files {
+			out = append(out, fmt.Sprintf("%d/%d:%d-%d", f.Bucket, f.Layer, f.Rows, f.Removed.Rows))
+		}
+		return strings.Join(out, " ")
+	}
+	if got := shape(notes(1, 0, 100)+" UNION ALL "+notes(far, 100, 120), ""); got != "0/0:100-0 1/0:20-0" {
+		t.Fatal(got)
+	}
+	// 20 of 100 are a fifth and no more.
+	if got := shape("", "SELECT 1, i FROM range(20) t(i)"); got != "0/0:100-20 1/0:20-0" {
+		t.Error(got)
+	}
+	if got := shape("", "VALUES (1, 20)"); got != "0/0:79-0 1/0:20-0" {
+		t.Error(got)
+	}
+	want := "0/0:79-0 1/0:20-0"
+	for n := int64(1); n < MaxLayers; n++ {
+		want += fmt.Sprintf(" 1/%d:1-0", n)
+		if got := shape(notes(far, 200+n, 201+n), ""); got != want {
+			t.Fatal(got)
+		}
+	}
+	// A file that every row leaves is not there, and the layers close up.
+	if got := shape(notes(far, 300, 301), fmt.Sprintf("VALUES (%d, 203)", far)); got != want {
+		t.Errorf("%s instead of %s", got, want)
+	}
+	if got := shape(notes(far, 301, 302), ""); got != "0/0:79-0 1/0:28-0" {
+		t.Error(got)
 	}
 }
