@@ -68,7 +68,7 @@ var policy = map[string]rule{
 	"source/pmsi":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault"}, cgo: true},
 	"source/pmsi/gen":    {first: []string{"refdata"}},
 	"lake":               {first: []string{"cdm"}, third: []string{arrow}},
-	"lake/duck":          {third: []string{duckdbGo}, cgo: true},
+	"lake/duck":          {first: []string{"cdm", "lake"}, third: []string{duckdbGo}, cgo: true},
 	"lake/writer":        {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
 
 	// govern

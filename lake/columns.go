@@ -24,32 +24,69 @@ const (
 // for engines that go through few columns of many rows. It holds the file's
 // footer and nothing else, and may be used by several goroutines.
 //
-// Row groups have about 122,880 rows. A slice that a method returns belongs to
-// the caller.
+// Rows that have left the file since are not there for it. Row groups have at
+// most 122,880 rows. A slice that a method returns belongs to the caller.
 type Columns struct {
 	path string
 	meta *metadata.FileMetaData
+	gone [][]int32 // places of the rows that are not there, by group; nil for none
 }
 
-// OpenColumns reads the footer of a file of the lake. It fails with Corrupt
-// when the file is missing or not one that was written.
-func OpenColumns(path string) (*Columns, error) {
+// Open reads the footer of the data file, and which of its rows are there. It
+// fails with Corrupt when a file is missing or not one that was written.
+func (p Part) Open() (*Columns, error) {
+	path, _ := p.Paths()
 	r, err := openParquet(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return &Columns{path, r.MetaData()}, nil
+	c := &Columns{path: path, meta: r.MetaData()}
+	positions, err := p.removed()
+	if err != nil {
+		return nil, err
+	}
+	c.gone = inGroups(positions, c.Groups(), func(g int) int64 { return c.meta.RowGroup(g).NumRows() })
+	return c, nil
 }
 
 // Groups returns the number of row groups.
 func (c *Columns) Groups() int { return c.meta.NumRowGroups() }
 
-// Rows returns the number of rows of a group.
-func (c *Columns) Rows(group int) int { return int(c.meta.RowGroup(group).NumRows()) }
+// Rows returns the number of rows of a group, which may be 0 where all have
+// left.
+func (c *Columns) Rows(group int) int { return c.held(group) - len(c.left(group)) }
 
-// Bounds returns the smallest and the largest value of an integer column in a
-// group, and false when the file does not state them or all values are null.
+// held returns the number of rows of a group in the file.
+func (c *Columns) held(group int) int { return int(c.meta.RowGroup(group).NumRows()) }
+
+// left returns the places of the rows of a group that are not there.
+func (c *Columns) left(group int) []int32 {
+	if c.gone == nil {
+		return nil
+	}
+	return c.gone[group]
+}
+
+// without returns values without those at some places, in the same memory.
+func without[T any](values []T, gone []int32) []T {
+	if len(gone) == 0 {
+		return values
+	}
+	n := int(gone[0])
+	for i, place := range gone {
+		next := len(values)
+		if i+1 < len(gone) {
+			next = int(gone[i+1])
+		}
+		n += copy(values[n:], values[place+1:next])
+	}
+	return values[:n]
+}
+
+// Bounds returns values of an integer column that no row of a group is below
+// or above, and false when the file does not state them or all are null. Rows
+// that have left may have set them.
 func (c *Columns) Bounds(group int, column string) (low, high int64, stated bool) {
 	i := c.meta.Schema.ColumnIndexByName(column)
 	if i < 0 {
@@ -79,8 +116,8 @@ func (c *Columns) Bounds(group int, column string) (low, high int64, stated bool
 // Int64s returns an integer column of a group, NoInt64 for null. It fails for
 // a value that is NoInt64 itself, which could not be told from null.
 func (c *Columns) Int64s(group int, column string) ([]int64, error) {
-	values := make([]int64, c.Rows(group))
-	return values, readChunk(c, group, column, values, NoInt64,
+	values := make([]int64, c.held(group))
+	err := readChunk(c, group, column, values, NoInt64,
 		func(r *file.Int64ColumnChunkReader, into []int64, levels []int16) (int64, int, error) {
 			total, n, err := r.ReadBatch(int64(len(into)), into, levels, nil)
 			for _, v := range into[:n] {
@@ -90,15 +127,17 @@ func (c *Columns) Int64s(group int, column string) ([]int64, error) {
 			}
 			return total, n, err
 		})
+	return without(values, c.left(group)), err
 }
 
 // Dates returns a date column of a group, NoDate for null.
 func (c *Columns) Dates(group int, column string) ([]galien.Date, error) {
-	raw := make([]int32, c.Rows(group))
+	raw := make([]int32, c.held(group))
 	err := readChunk(c, group, column, raw, int32(NoDate),
 		func(r *file.Int32ColumnChunkReader, into []int32, levels []int16) (int64, int, error) {
 			return r.ReadBatch(int64(len(into)), into, levels, nil)
 		})
+	raw = without(raw, c.left(group))
 	values := make([]galien.Date, len(raw))
 	for i, v := range raw {
 		values[i] = galien.Date(v)
@@ -108,11 +147,12 @@ func (c *Columns) Dates(group int, column string) ([]galien.Date, error) {
 
 // Floats returns a floating-point column of a group, NaN for null.
 func (c *Columns) Floats(group int, column string) ([]float64, error) {
-	values := make([]float64, c.Rows(group))
-	return values, readChunk(c, group, column, values, math.NaN(),
+	values := make([]float64, c.held(group))
+	err := readChunk(c, group, column, values, math.NaN(),
 		func(r *file.Float64ColumnChunkReader, into []float64, levels []int16) (int64, int, error) {
 			return r.ReadBatch(int64(len(into)), into, levels, nil)
 		})
+	return without(values, c.left(group)), err
 }
 
 // Text is a value of a text column, which may be null.
@@ -123,9 +163,9 @@ type Text struct {
 
 // Texts returns a text column of a group.
 func (c *Columns) Texts(group int, column string) ([]Text, error) {
-	values := make([]Text, c.Rows(group))
+	values := make([]Text, c.held(group))
 	raw := make([]parquet.ByteArray, batchRows)
-	return values, readChunk(c, group, column, values, Text{},
+	err := readChunk(c, group, column, values, Text{},
 		func(r *file.ByteArrayColumnChunkReader, into []Text, levels []int16) (int64, int, error) {
 			total, n, err := r.ReadBatch(int64(min(len(into), batchRows)), raw, levels, nil)
 			for i, v := range raw[:n] {
@@ -133,6 +173,7 @@ func (c *Columns) Texts(group int, column string) ([]Text, error) {
 			}
 			return total, n, err
 		})
+	return without(values, c.left(group)), err
 }
 
 // readChunk decodes a column of a row group into values, whose type is the

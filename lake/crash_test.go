@@ -16,11 +16,11 @@ import (
 // the lock, and everything else stays as it is.
 func (t *Tx) crash() { _ = t.lock.Close() }
 
-// attempt commits n+1 persons and stops before the given durable step, with
+// attempt commits n+1 persons, by drafting them, and stops before the given durable step, with
 // the error of a full disk. It returns the names of the steps reached, and
 // whether the commit was stopped. A crash leaves the transaction as it is;
 // otherwise it is closed, as a program does after an error.
-func attempt(t *testing.T, l *Lake, n int64, stop int, crash bool) (steps []string, stopped bool) {
+func attempt(t *testing.T, l *Lake, draft func(testing.TB, *Tx, int64) (Manifest, error), n int64, stop int, crash bool) (steps []string, stopped bool) {
 	t.Helper()
 	l.fault = func(step string) error {
 		steps = append(steps, step)
@@ -51,23 +51,33 @@ func attempt(t *testing.T, l *Lake, n int64, stop int, crash bool) (steps []stri
 
 // Whatever the step at which a commit ends, and whether by an error or by the
 // end of its process, the snapshot before is whole and current, or the new one
-// is; fsck finds no damage, and the next commit leaves no trace of it.
+// is; fsck finds no damage, and the next commit leaves no trace of it. So it is
+// when a table is written whole, and when a layer and removals come to it.
 func TestCommitEndsAtEveryStep(t *testing.T) {
-	for _, before := range []int64{0, 4} {
+	for _, c := range []struct {
+		before int64
+		draft  func(testing.TB, *Tx, int64) (Manifest, error)
+		steps  int
+	}{{0, draft, 12}, {4, draft, 12}, {4, draftChange, 14}} {
 		for _, crash := range []bool{false, true} {
-			all, _ := attempt(t, newLake(t), 6, -1, crash)
-			if len(all) < 12 {
+			begun := func() (*Lake, *Snapshot) {
+				l := newLake(t)
+				if c.before == 0 {
+					return l, nil
+				}
+				s, _ := commit(t, l, c.before)
+				return l, s
+			}
+			l, _ := begun()
+			all, _ := attempt(t, l, c.draft, 6, -1, crash)
+			if len(all) < c.steps {
 				t.Fatalf("only %d steps: %q", len(all), all)
 			}
 			for stop := range all {
-				name := fmt.Sprintf("after %d persons, stopped before %q, crash %v", before, all[stop], crash)
+				name := fmt.Sprintf("after %d persons, stopped before %q, crash %v", c.before, all[stop], crash)
 				t.Run(name, func(t *testing.T) {
-					l := newLake(t)
-					var old *Snapshot
-					if before > 0 {
-						old, _ = commit(t, l, before)
-					}
-					steps, stopped := attempt(t, l, 6, stop, crash)
+					l, old := begun()
+					steps, stopped := attempt(t, l, c.draft, 6, stop, crash)
 					if !stopped {
 						t.Fatalf("nothing stopped it: %q", steps)
 					}
@@ -88,11 +98,11 @@ func TestCommitEndsAtEveryStep(t *testing.T) {
 					case err != nil:
 						t.Error(err)
 					default:
-						if now.ID != old.ID || countPersons(t, now) != before+1 {
+						if now.ID != old.ID || countPersons(t, now) != c.before+1 {
 							t.Errorf("snapshot %s instead of %s", now.ID, old.ID)
 						}
 					}
-					if h, err := l.History(); err != nil || !done && len(h) != min(1, int(before)) {
+					if h, err := l.History(); err != nil || !done && len(h) != min(1, int(c.before)) {
 						t.Errorf("history %v, %v", h, err)
 					}
 					if damage, _, err := problems(t, l); err != nil {
@@ -116,7 +126,7 @@ func TestCommitEndsAtEveryStep(t *testing.T) {
 func TestTornLeftovers(t *testing.T) {
 	l := newLake(t)
 	s, _ := commit(t, l, 4)
-	good, err := os.ReadFile(s.Path(s.Manifest.Tables[1].Files[0]))
+	good, err := os.ReadFile(l.path(filesDir, s.Manifest.Tables[1].Files[0].Name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +191,7 @@ func TestDamagedHistoryIsNotCleaned(t *testing.T) {
 	}
 	commit(t, l, 8)
 	for _, f := range first.Manifest.Tables[1].Files {
-		if _, err := os.Stat(first.Path(f)); err != nil {
+		if _, err := os.Stat(l.path(filesDir, f.Name)); err != nil {
 			t.Error(err)
 		}
 	}

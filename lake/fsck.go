@@ -135,13 +135,19 @@ func (f *fsck) snapshot(ctx context.Context, c Commit) error {
 	}
 	for _, t := range s.Manifest.Tables {
 		for _, file := range t.Files {
-			if f.seen[file.Name] {
-				continue
+			if !f.seen[file.Name] {
+				f.seen[file.Name] = true
+				f.checked++
+				if err := f.file(ctx, s, file); err != nil {
+					return err
+				}
 			}
-			f.seen[file.Name] = true
-			f.checked++
-			if err := f.file(ctx, s, file); err != nil {
-				return err
+			if r := file.Removed; r.Name != "" && !f.seen[r.Name] {
+				f.seen[r.Name] = true
+				f.checked++
+				if err := f.removal(ctx, s, file); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -151,35 +157,61 @@ func (f *fsck) snapshot(ctx context.Context, c Commit) error {
 // file checks a data file against what the manifest says of it.
 func (f *fsck) file(ctx context.Context, s *Snapshot, file File) error {
 	path := filesDir + "/" + file.Name
-	fd, err := os.Open(s.Path(file))
+	sound, err := f.bytes(ctx, file.Name, file.Bytes, file.SHA256)
+	if !sound || err != nil {
+		return err
+	}
+	rows, err := parquetRows(s.lake.path(filesDir, file.Name))
+	if err != nil {
+		return f.corrupt(path, err)
+	}
+	if rows != file.Rows {
+		f.damage(path, "holds %d rows instead of %d", rows, file.Rows)
+	}
+	return nil
+}
+
+// removal checks the removal of a data file.
+func (f *fsck) removal(ctx context.Context, s *Snapshot, file File) error {
+	r := file.Removed
+	sound, err := f.bytes(ctx, r.Name, r.Bytes, r.SHA256)
+	if !sound || err != nil {
+		return err
+	}
+	_, err = Part{file: file, dir: s.lake.path(filesDir)}.removed()
+	if err != nil {
+		return f.corrupt(filesDir+"/"+r.Name, err)
+	}
+	return nil
+}
+
+// bytes checks the size and hash of a file, and reports whether they are those
+// that were written.
+func (f *fsck) bytes(ctx context.Context, name string, bytes int64, sum string) (sound bool, err error) {
+	path := filesDir + "/" + name
+	fd, err := os.Open(f.lake.path(filesDir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		f.damage(path, "is missing")
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer fd.Close()
 	h := sha256.New()
 	size, err := io.Copy(h, reader{ctx, fd})
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch {
-	case size != file.Bytes:
-		f.damage(path, "has %d bytes instead of %d", size, file.Bytes)
-	case hex.EncodeToString(h.Sum(nil)) != file.SHA256:
+	case size != bytes:
+		f.damage(path, "has %d bytes instead of %d", size, bytes)
+	case hex.EncodeToString(h.Sum(nil)) != sum:
 		f.damage(path, "does not have the bytes that were written")
 	default:
-		rows, err := parquetRows(s.Path(file))
-		if err != nil {
-			return f.corrupt(path, err)
-		}
-		if rows != file.Rows {
-			f.damage(path, "holds %d rows instead of %d", rows, file.Rows)
-		}
+		return true, nil
 	}
-	return nil
+	return false, nil
 }
 
 // reader stops reading when its context is done.

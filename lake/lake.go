@@ -4,15 +4,21 @@
 // It owns the layout of the folder (docs/formats/lake.md), the commit that
 // makes a snapshot current in one step, the reading of rows, and fsck. It
 // refuses to hold an identity, to change a committed file, and to know what a
-// question is: engines get the paths of files and read them themselves. It is
-// pure Go; what turns rows into files is lake/writer.
+// question is: engines get files and read them themselves. It is pure Go; what
+// turns rows into files is lake/writer.
+//
+// A table grows without being rewritten: a commit may add a layer of files, and
+// name the rows of older ones that have left. So a file is handed out as a Part,
+// which carries what has left it.
 //
 //	l, err := lake.Open(dir)
 //	s, err := l.Current()               // NotFound before the first commit
 //	s.ID                                // "5f0c1b2a9d3e4f60", cited by results
 //	for _, b := range s.Buckets() {     // persons never cross buckets
-//		files := s.Files("condition_occurrence", lake.ByConcept, b)
-//		...
+//		for _, part := range s.Files("condition_occurrence", lake.ByConcept, b) {
+//			columns, err := part.Open() // without the rows that have left
+//			...
+//		}
 //	}
 //	err = s.Read(ctx, "person", []string{"person_id", "year_of_birth"},
 //		func(row []any) error { ... })

@@ -444,10 +444,12 @@ func TestManifestBytes(t *testing.T) {
 }
 
 func TestManifestOfAnotherFormat(t *testing.T) {
-	_, err := decodeManifest([]byte(`{"format": 2, "novelty": true}`))
+	_, err := decodeManifest([]byte(`{"format": 3, "novelty": true}`))
 	wantKind(t, err, galien.Invalid)
 	_, err = decodeManifest([]byte(`{"format": 1, "novelty": true}`))
 	wantKind(t, err, galien.Corrupt)
+	_, err = decodeManifest([]byte(`{"format": 2, "sources": [], "tables": []}`))
+	wantKind(t, err, galien.Corrupt) // a form that is not the only one
 	_, err = decodeManifest([]byte(`{"format": 1} {"format": 1}`))
 	wantKind(t, err, galien.Corrupt)
 }

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -37,8 +38,12 @@ const NoBucket = -1
 // BucketOf returns the bucket of a person, from 0. Person keys start at 1.
 func BucketOf(p galien.PersonID) int { return int((p - 1) / BucketPersons) }
 
-// manifestFormat is the version of the manifest that this package writes.
-const manifestFormat = 1
+// The versions of the manifest. A snapshot without layers and removals has the
+// first, so that equal content keeps its id and older programs read it.
+const (
+	formatWhole   = 1
+	formatLayered = 2
+)
 
 // Manifest says what a snapshot holds. Two snapshots of the same content have
 // the same manifest, byte for byte, whenever and by whomever written.
@@ -107,11 +112,12 @@ type RuleCount struct {
 // Table is one table of a snapshot.
 type Table struct {
 	Name string `json:"name"`
-	// Rows counts each row once, however many copies the files hold.
+	// Rows counts each row that is there once, however many copies the files hold.
 	Rows int64 `json:"rows"`
 	// Inputs are the files of the source from which the rows came, sorted.
 	Inputs []Input `json:"inputs"`
-	// Files are sorted by order and bucket. A table without rows has none.
+	// Files are sorted by order, bucket and layer. A table without rows has none.
+	// A reader takes them from Snapshot.Files, with what has left each.
 	Files []File `json:"files"`
 }
 
@@ -130,11 +136,57 @@ type File struct {
 	Name  string `json:"name"`
 	Order Order  `json:"order"`
 	// Bucket is NoBucket for files of order Plain.
-	Bucket int   `json:"bucket"`
-	Rows   int64 `json:"rows"`
-	Bytes  int64 `json:"bytes"`
+	Bucket int `json:"bucket"`
+	// Layer counts the files of an order and bucket from 0, in the order in
+	// which they came. The copies of a layer hold the same rows.
+	Layer int `json:"layer,omitempty"`
+	// Rows is how many rows the file holds, those that have left it since
+	// included.
+	Rows  int64 `json:"rows"`
+	Bytes int64 `json:"bytes"`
 	// SHA256 is the hash of its bytes, in hexadecimal.
 	SHA256 string `json:"sha256"`
+	// Removed says which rows have left the file since; zero for none.
+	Removed Removal `json:"removed,omitzero"`
+}
+
+// Present returns how many rows of the file are there.
+func (f File) Present() int64 { return f.Rows - f.Removed.Rows }
+
+// Removal is a Parquet file of the positions of the rows that have left one
+// data file. It holds all of them: a later one of the same data file replaces
+// it.
+type Removal struct {
+	// Name is the base name in the folder of files: that of the data file, and
+	// the first 16 digits of the hash.
+	Name   string `json:"name"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Layers returns the most files that an order and bucket of the table has, and
+// the rows that its files hold and that are not there any more, in one copy.
+func (t Table) Layers() (layers int, removed int64) {
+	for _, f := range t.Files {
+		layers = max(layers, f.Layer+1)
+		if f.Order == t.Files[0].Order {
+			removed += f.Removed.Rows
+		}
+	}
+	return layers, removed
+}
+
+// names returns the base names of the files of a table, removals included.
+func (t Table) names() []string {
+	var list []string
+	for _, f := range t.Files {
+		list = append(list, f.Name)
+		if f.Removed.Name != "" {
+			list = append(list, f.Removed.Name)
+		}
+	}
+	return list
 }
 
 // canonical returns m with its lists sorted and never nil, so that equal
@@ -154,14 +206,30 @@ func (m Manifest) canonical() Manifest {
 		t.Files = append([]File{}, t.Files...)
 		sort.SliceStable(t.Files, func(i, j int) bool {
 			a, b := t.Files[i], t.Files[j]
-			return a.Order < b.Order || a.Order == b.Order && a.Bucket < b.Bucket
+			return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Layer, b.Layer)) < 0
 		})
 	}
+	m.Format = m.format()
 	return m
+}
+
+// format returns the version of the manifest that m needs.
+func (m Manifest) format() int {
+	for _, t := range m.Tables {
+		for _, f := range t.Files {
+			if f.Layer > 0 || f.Removed != (Removal{}) {
+				return formatLayered
+			}
+		}
+	}
+	return formatWhole
 }
 
 // check refuses a manifest that contradicts itself.
 func (m Manifest) check() error {
+	if m.Format != m.format() {
+		return fmt.Errorf("format %d for what is format %d", m.Format, m.format())
+	}
 	for i, t := range m.Tables {
 		if strings.Trim(t.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 			return fmt.Errorf("table %d has a name that is none", i)
@@ -169,32 +237,64 @@ func (m Manifest) check() error {
 		if t.Name == "" || i > 0 && m.Tables[i-1].Name == t.Name {
 			return fmt.Errorf("table %q is nameless or named twice", t.Name)
 		}
-		rows := map[Order]int64{}
-		for j, f := range t.Files {
-			if f.Name != fileName(t.Name, f.Order, f.Bucket, f.SHA256) {
-				return fmt.Errorf("table %s: file %q is not named by its content", t.Name, f.Name)
-			}
-			if j > 0 && t.Files[j-1].Order == f.Order && t.Files[j-1].Bucket == f.Bucket {
-				return fmt.Errorf("table %s: two files of order %s in bucket %d", t.Name, f.Order, f.Bucket)
-			}
-			switch {
-			case f.Order == Plain && f.Bucket == NoBucket:
-			case (f.Order == ByConcept || f.Order == ByPerson) && f.Bucket >= 0:
-			default:
-				return fmt.Errorf("table %s: file of order %q in bucket %d", t.Name, f.Order, f.Bucket)
-			}
-			rows[f.Order] += f.Rows
-		}
-		if t.Rows > 0 && len(rows) == 0 {
-			return fmt.Errorf("table %s: %d rows in no file", t.Name, t.Rows)
-		}
-		for order, n := range rows {
-			if n != t.Rows {
-				return fmt.Errorf("table %s: %d rows, %d in its files of order %s", t.Name, t.Rows, n, order)
-			}
+		if err := t.check(); err != nil {
+			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 		if t.Name == "person" && m.Persons != t.Rows {
 			return fmt.Errorf("%d persons, %d rows in the table person", m.Persons, t.Rows)
+		}
+	}
+	return nil
+}
+
+// check refuses a table whose files contradict one another.
+func (t Table) check() error {
+	type cut struct{ bucket, layer int }
+	rows := map[Order]int64{}
+	cuts := map[cut]int64{}
+	names := map[string]bool{}
+	for j, f := range t.Files {
+		if f.Name != fileName(t.Name, f.Order, f.Bucket, f.SHA256) {
+			return fmt.Errorf("file %q is not named by its content", f.Name)
+		}
+		if names[f.Name] {
+			return fmt.Errorf("file %q twice", f.Name)
+		}
+		names[f.Name] = true
+		switch {
+		case f.Order == Plain && f.Bucket == NoBucket && f.Layer == 0 && f.Removed == Removal{}:
+		case (f.Order == ByConcept || f.Order == ByPerson) && f.Bucket >= 0:
+		default:
+			return fmt.Errorf("file of order %q in layer %d of bucket %d", f.Order, f.Layer, f.Bucket)
+		}
+		next := 0
+		if j > 0 && t.Files[j-1].Order == f.Order && t.Files[j-1].Bucket == f.Bucket {
+			next = t.Files[j-1].Layer + 1
+		}
+		if f.Layer != next {
+			return fmt.Errorf("a file of order %s in layer %d of bucket %d, where %d is next", f.Order, f.Layer, f.Bucket, next)
+		}
+		if r := f.Removed; r != (Removal{}) {
+			if r.Name != removalName(f) {
+				return fmt.Errorf("removal %q is not named by its file and content", r.Name)
+			}
+			if r.Rows < 1 || r.Rows >= f.Rows {
+				return fmt.Errorf("%d of the %d rows of file %q have left", r.Rows, f.Rows, f.Name)
+			}
+		}
+		rows[f.Order] += f.Present()
+		c := cut{f.Bucket, f.Layer}
+		if n, ok := cuts[c]; ok && n != f.Present() {
+			return fmt.Errorf("copies of %d and %d rows in layer %d of bucket %d", n, f.Present(), c.layer, c.bucket)
+		}
+		cuts[c] = f.Present()
+	}
+	if t.Rows > 0 && len(rows) == 0 {
+		return fmt.Errorf("%d rows in no file", t.Rows)
+	}
+	for order, n := range rows {
+		if n != t.Rows {
+			return fmt.Errorf("%d rows, %d in its files of order %s", t.Rows, n, order)
 		}
 	}
 	return nil
@@ -234,8 +334,8 @@ func decodeManifest(b []byte) (Manifest, error) {
 	if err := json.Unmarshal(b, &version); err != nil {
 		return Manifest{}, galien.Errorf(galien.Corrupt, "not a manifest: %w", err)
 	}
-	if version.Format != manifestFormat {
-		return Manifest{}, galien.Errorf(galien.Invalid, "manifest format %d; this program reads format %d: use the program that wrote it, or a newer one", version.Format, manifestFormat)
+	if version.Format != formatWhole && version.Format != formatLayered {
+		return Manifest{}, galien.Errorf(galien.Invalid, "manifest format %d; this program reads formats %d and %d: use the program that wrote it, or a newer one", version.Format, formatWhole, formatLayered)
 	}
 	var m Manifest
 	if err := decode(b, &m); err != nil {
@@ -271,4 +371,12 @@ func fileName(table string, order Order, bucket int, sha string) string {
 		return fmt.Sprintf("%s-%s-all-%s.parquet", table, order, sha[:idLen])
 	}
 	return fmt.Sprintf("%s-%s-%d-%s.parquet", table, order, bucket, sha[:idLen])
+}
+
+// removalName returns the base name of the removal of a file.
+func removalName(f File) string {
+	if len(f.Removed.SHA256) != hashLen {
+		return ""
+	}
+	return strings.TrimSuffix(f.Name, ".parquet") + "-removed-" + f.Removed.SHA256[:idLen] + ".parquet"
 }

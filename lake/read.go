@@ -1,10 +1,13 @@
 package lake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -46,81 +49,213 @@ func (s *Snapshot) Read(ctx context.Context, table string, columns []string, yie
 			return galien.Errorf(galien.NotFound, "the table %s has no column %q", table, name)
 		}
 	}
-	order := t.kept(ByPerson)
-	for _, f := range t.Files {
-		if f.Order != order {
-			continue
+	parts := s.parts(t, t.kept(ByPerson), func(File) bool { return true })
+	for len(parts) > 0 {
+		n := 1
+		for n < len(parts) && parts[n].file.Bucket == parts[0].file.Bucket {
+			n++
 		}
-		if err := readFile(ctx, s.Path(f), columns, yield); err != nil {
+		if err := readParts(ctx, parts[:n], model, columns, yield); err != nil {
 			return err
 		}
+		parts = parts[n:]
 	}
 	return nil
 }
 
-// readFile calls yield with each row of a Parquet file.
-func readFile(ctx context.Context, path string, columns []string, yield func(row []any) error) error {
-	r, err := openParquet(path)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	root := r.MetaData().Schema
-	index := make([]int, len(columns))
-	for i, name := range columns {
-		if index[i] = root.ColumnIndexByName(name); index[i] < 0 {
-			return galien.Errorf(galien.Corrupt, "read %s: the file has no column %s", path, name)
+// readParts calls yield with each row of the layers of a bucket, in the order
+// of their files.
+func readParts(ctx context.Context, parts []Part, model cdm.Table, columns []string, yield func(row []any) error) error {
+	asked := len(columns)
+	var by []int // where the columns of the sort are, when there is something to merge
+	if len(parts) > 1 {
+		columns = slices.Clone(columns)
+		for _, name := range SortColumns(model, parts[0].file.Order) {
+			i := slices.Index(columns, name)
+			if i < 0 {
+				i = len(columns)
+				columns = append(columns, name)
+			}
+			by = append(by, i)
 		}
 	}
-	row := make([]any, len(columns))
-	readers := make([]*columnReader, len(columns))
-	for g := 0; g < r.NumRowGroups(); g++ {
-		var rows int64
-		err := guarded(path, func() error {
-			group := r.RowGroup(g)
-			rows = group.NumRows()
-			for i := range columns {
-				chunk, err := group.Column(index[i])
+	var open []*scanner
+	defer func() {
+		for _, s := range open {
+			s.close()
+		}
+	}()
+	for _, p := range parts {
+		s, err := p.scan(columns)
+		if err != nil {
+			return err
+		}
+		open = append(open, s)
+		if err := s.next(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		var first *scanner
+		for _, s := range open {
+			if s.row != nil && (first == nil || before(s.row, first.row, by)) {
+				first = s
+			}
+		}
+		if first == nil {
+			return nil
+		}
+		if err := yield(first.row[:asked]); err != nil {
+			return err
+		}
+		if err := first.next(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// before compares two rows by some of their columns.
+func before(a, b []any, by []int) bool {
+	for _, i := range by {
+		if c := compare(a[i], b[i]); c != 0 {
+			return c < 0
+		}
+	}
+	return false
+}
+
+// compare orders two values of a column as the files do: null comes first.
+func compare(a, b any) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	switch a := a.(type) {
+	case int64:
+		return cmp.Compare(a, b.(int64))
+	case galien.Date:
+		return cmp.Compare(a, b.(galien.Date))
+	case float64:
+		return cmp.Compare(a, b.(float64))
+	case string:
+		return strings.Compare(a, b.(string))
+	case time.Time:
+		return a.Compare(b.(time.Time))
+	}
+	return 0
+}
+
+// scanner reads the rows of a part one after the other.
+type scanner struct {
+	// row is the row at hand, reused by the next; nil after the last.
+	row []any
+
+	path    string
+	file    *file.Reader
+	columns []string
+	index   []int // of each column in the file
+	readers []*columnReader
+
+	group    int   // the row group to be read next
+	undone   int64 // rows of the group at hand that are not decoded
+	decoded  int   // rows decoded, of which at are done
+	at       int
+	position int64   // of the next row in the file
+	gone     []int64 // positions of the rows that are not there, from the next row on
+}
+
+// scan opens a part before its first row.
+func (p Part) scan(columns []string) (*scanner, error) {
+	gone, err := p.removed()
+	if err != nil {
+		return nil, err
+	}
+	path, _ := p.Paths()
+	r, err := openParquet(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &scanner{row: make([]any, len(columns)), path: path, file: r, columns: columns, index: make([]int, len(columns)), readers: make([]*columnReader, len(columns)), gone: gone}
+	for i, name := range columns {
+		if s.index[i] = r.MetaData().Schema.ColumnIndexByName(name); s.index[i] < 0 {
+			s.close()
+			return nil, galien.Errorf(galien.Corrupt, "read %s: the file has no column %s", path, name)
+		}
+	}
+	return s, nil
+}
+
+func (s *scanner) close() { _ = s.file.Close() }
+
+// next moves to the next row that is there.
+func (s *scanner) next(ctx context.Context) error {
+	for {
+		if s.at == s.decoded {
+			more, err := s.decode(ctx)
+			if err != nil {
+				return err
+			}
+			if !more {
+				s.row = nil
+				return nil
+			}
+		}
+		at := s.at
+		s.at++
+		s.position++
+		if len(s.gone) > 0 && s.gone[0] == s.position-1 {
+			s.gone = s.gone[1:]
+			continue
+		}
+		for i, c := range s.readers {
+			s.row[i] = c.values[at]
+		}
+		return nil
+	}
+}
+
+// decode decodes the next rows, and reports whether there are any.
+func (s *scanner) decode(ctx context.Context) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	for s.undone == 0 {
+		if s.group == s.file.NumRowGroups() {
+			return false, nil
+		}
+		err := guarded(s.path, func() error {
+			group := s.file.RowGroup(s.group)
+			s.undone = group.NumRows()
+			for i := range s.columns {
+				chunk, err := group.Column(s.index[i])
 				if err != nil {
 					return err
 				}
-				if readers[i], err = newColumnReader(chunk, root.Column(index[i])); err != nil {
+				if s.readers[i], err = newColumnReader(chunk, s.file.MetaData().Schema.Column(s.index[i])); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return err
+			return false, err
 		}
-		for done := int64(0); done < rows; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n := int(min(batchRows, rows-done))
-			err := guarded(path, func() error {
-				for i, c := range readers {
-					if err := c.fill(n); err != nil {
-						return fmt.Errorf("column %s: %w", columns[i], err)
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-			for j := range n {
-				for i, c := range readers {
-					row[i] = c.values[j]
-				}
-				if err := yield(row); err != nil {
-					return err
-				}
-			}
-			done += int64(n)
-		}
+		s.group++
 	}
-	return nil
+	s.at, s.decoded = 0, int(min(batchRows, s.undone))
+	s.undone -= int64(s.decoded)
+	return true, guarded(s.path, func() error {
+		for i, c := range s.readers {
+			if err := c.fill(s.decoded); err != nil {
+				return fmt.Errorf("column %s: %w", s.columns[i], err)
+			}
+		}
+		return nil
+	})
 }
 
 // guarded calls f and turns its failure, be it an error or a panic of the

@@ -20,25 +20,34 @@ type Snapshot struct {
 	lake     *Lake
 }
 
-// Path returns the path of a file of the manifest.
-func (s *Snapshot) Path(f File) string { return s.lake.path(filesDir, f.Name) }
-
 // Present fails with Corrupt when a file of the snapshot is missing or has
 // another size than was written; fsck reads the files whole.
 func (s *Snapshot) Present() error {
 	for _, t := range s.Manifest.Tables {
 		for _, f := range t.Files {
-			info, err := os.Stat(s.Path(f))
-			if errors.Is(err, fs.ErrNotExist) {
-				return galien.Errorf(galien.Corrupt, "open snapshot %s: %s is missing; restore it from a backup", s.ID, f.Name)
+			if err := s.present(f.Name, f.Bytes); err != nil {
+				return err
 			}
-			if err != nil {
-				return fmt.Errorf("open snapshot %s: %w", s.ID, err)
-			}
-			if info.Size() != f.Bytes {
-				return galien.Errorf(galien.Corrupt, "open snapshot %s: %s has %d bytes where %d were written; restore it from a backup", s.ID, f.Name, info.Size(), f.Bytes)
+			if r := f.Removed; r.Name != "" {
+				if err := s.present(r.Name, r.Bytes); err != nil {
+					return err
+				}
 			}
 		}
+	}
+	return nil
+}
+
+func (s *Snapshot) present(name string, bytes int64) error {
+	info, err := os.Stat(s.lake.path(filesDir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return galien.Errorf(galien.Corrupt, "open snapshot %s: %s is missing; restore it from a backup", s.ID, name)
+	}
+	if err != nil {
+		return fmt.Errorf("open snapshot %s: %w", s.ID, err)
+	}
+	if info.Size() != bytes {
+		return galien.Errorf(galien.Corrupt, "open snapshot %s: %s has %d bytes where %d were written; restore it from a backup", s.ID, name, info.Size(), bytes)
 	}
 	return nil
 }
@@ -89,23 +98,30 @@ func (s *Snapshot) Table(name string) (Table, bool) {
 	return Table{}, false
 }
 
-// Files returns the paths of the files of a table in one order and person
-// bucket. A table kept in fewer orders gives what it has: asked by concept, a
-// table without a concept gives its files by person; a table without a person
-// gives all its rows for any order and bucket. No file means no row.
-func (s *Snapshot) Files(table string, order Order, bucket int) []string {
-	t, ok := s.Table(table)
-	if !ok {
-		return nil
-	}
-	order = t.kept(order)
-	var paths []string
+// Files returns the files of a table in one order and person bucket, oldest
+// layer first. A table kept in fewer orders gives what it has: asked by
+// concept, a table without a concept gives its files by person; a table without
+// a person gives all its rows for any order and bucket. No file means no row.
+// Each file is sorted, and the rows of several are in no common order.
+func (s *Snapshot) Files(table string, order Order, bucket int) []Part {
+	t, _ := s.Table(table)
+	return s.parts(t, t.kept(order), func(f File) bool { return f.Bucket == bucket || f.Bucket == NoBucket })
+}
+
+// Whole returns the files of one copy of a table: each of its rows once.
+func (s *Snapshot) Whole(table string) []Part {
+	t, _ := s.Table(table)
+	return s.parts(t, t.kept(ByPerson), func(File) bool { return true })
+}
+
+func (s *Snapshot) parts(t Table, order Order, which func(File) bool) []Part {
+	var list []Part
 	for _, f := range t.Files {
-		if f.Order == order && (f.Bucket == bucket || f.Bucket == NoBucket) {
-			paths = append(paths, s.Path(f))
+		if f.Order == order && which(f) {
+			list = append(list, Part{file: f, dir: s.lake.path(filesDir)})
 		}
 	}
-	return paths
+	return list
 }
 
 // kept returns the order in which t holds all its rows, order itself if it can.

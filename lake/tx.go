@@ -77,36 +77,70 @@ func (t *Tx) Add(path, table string, order Order, bucket int, rows int64) (File,
 	fail := func(err error) (File, error) {
 		return File{}, fmt.Errorf("add file of table %s: %w", table, err)
 	}
-	if err := t.lake.step("add " + table); err != nil {
+	size, sum, err := t.seal("add "+table, path, rows)
+	if err != nil {
 		return fail(err)
+	}
+	f := File{Order: order, Bucket: bucket, Rows: rows, Bytes: size, SHA256: sum}
+	f.Name = fileName(table, order, bucket, f.SHA256)
+	t.added[f.Name] = path
+	return f, nil
+}
+
+// Remove takes a finished removal file from TempDir into the transaction and
+// returns f as it is with it: the rows at those positions, and no others, have
+// left f. It checks that the file is about f and makes it durable.
+func (t *Tx) Remove(path string, f File, rows int64) (File, error) {
+	fail := func(err error) (File, error) {
+		return File{}, fmt.Errorf("add removal of %s: %w", f.Name, err)
+	}
+	size, sum, err := t.seal("remove "+f.Name, path, rows)
+	if err != nil {
+		return fail(err)
+	}
+	f.Removed = Removal{Rows: rows, Bytes: size, SHA256: sum}
+	f.Removed.Name = removalName(f)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fail(err)
+	}
+	positions, from, err := readRemoval(path, b)
+	if err == nil {
+		err = f.admits(positions, from)
+	}
+	if err != nil {
+		return fail(galien.Errorf(galien.Internal, "%w", err))
+	}
+	t.added[f.Removed.Name] = path
+	return f, nil
+}
+
+// seal checks the rows of a finished file, makes it durable and returns its
+// size and hash.
+func (t *Tx) seal(step, path string, rows int64) (size int64, sum string, err error) {
+	if err := t.lake.step(step); err != nil {
+		return 0, "", err
 	}
 	fd, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return fail(err)
+		return 0, "", err
 	}
 	defer fd.Close()
 	n, err := parquetRows(path)
 	if err != nil {
-		return fail(err)
+		return 0, "", err
 	}
 	if n != rows {
-		return fail(galien.Errorf(galien.Internal, "%d rows were written of %d", n, rows))
+		return 0, "", galien.Errorf(galien.Internal, "%d rows were written of %d", n, rows)
 	}
 	h := sha256.New()
-	size, err := io.Copy(h, fd)
-	if err != nil {
-		return fail(err)
+	if size, err = io.Copy(h, fd); err != nil {
+		return 0, "", err
 	}
 	if err := fd.Chmod(fileMode); err != nil {
-		return fail(err)
+		return 0, "", err
 	}
-	if err := fd.Sync(); err != nil {
-		return fail(err)
-	}
-	f := File{Order: order, Bucket: bucket, Rows: rows, Bytes: size, SHA256: hex.EncodeToString(h.Sum(nil))}
-	f.Name = fileName(table, order, bucket, f.SHA256)
-	t.added[f.Name] = path
-	return f, nil
+	return size, hex.EncodeToString(h.Sum(nil)), fd.Sync()
 }
 
 // Commit makes the snapshot of m the current one. The files of m are those
@@ -124,7 +158,6 @@ func (t *Tx) Commit(m Manifest, note string, now time.Time) (snap *Snapshot, cha
 
 func (t *Tx) commit(m Manifest, note string, now time.Time) (*Snapshot, bool, error) {
 	l := t.lake
-	m.Format = manifestFormat
 	m = m.canonical()
 	if err := m.check(); err != nil {
 		return nil, false, galien.Errorf(galien.Internal, "%w", err)
@@ -168,25 +201,25 @@ func (t *Tx) publish(m Manifest) error {
 	kept := map[string]bool{}
 	if t.base != nil {
 		for _, table := range t.base.Manifest.Tables {
-			for _, f := range table.Files {
-				kept[f.Name] = true
+			for _, name := range table.names() {
+				kept[name] = true
 			}
 		}
 	}
 	moved := false
 	for _, table := range m.Tables {
-		for _, f := range table.Files {
-			from, ok := t.added[f.Name]
+		for _, name := range table.names() {
+			from, ok := t.added[name]
 			if !ok {
-				if !kept[f.Name] {
-					return galien.Errorf(galien.Internal, "file %s was neither added nor in the snapshot before", f.Name)
+				if !kept[name] {
+					return galien.Errorf(galien.Internal, "file %s was neither added nor in the snapshot before", name)
 				}
 				continue
 			}
 			if err := t.lake.step("publish " + table.Name); err != nil {
 				return err
 			}
-			if err := os.Rename(from, t.lake.path(filesDir, f.Name)); err != nil {
+			if err := os.Rename(from, t.lake.path(filesDir, name)); err != nil {
 				return err
 			}
 			moved = true
@@ -272,8 +305,8 @@ func (l *Lake) used() (map[string]bool, error) {
 		}
 		used[c.Snapshot+".json"] = true
 		for _, t := range s.Manifest.Tables {
-			for _, f := range t.Files {
-				used[f.Name] = true
+			for _, name := range t.names() {
+				used[name] = true
 			}
 		}
 	}

@@ -30,6 +30,7 @@ var commands = []func() *cobra.Command{
 	newQuarantineCommand,
 	newStatusCommand,
 	newFsckCommand,
+	newCompactCommand,
 	newPermitCommand,
 	newCohortCommand,
 	newTableCommand,

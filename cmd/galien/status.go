@@ -126,7 +126,7 @@ func (h *hub) status() (status, error) {
 // tableBytes is the size of all copies of a table.
 func tableBytes(t lake.Table) (n int64) {
 	for _, f := range t.Files {
-		n += f.Bytes
+		n += f.Bytes + f.Removed.Bytes
 	}
 	return n
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"galien/cdm"
 	"galien/cohort"
 	"galien/cohort/circe"
 	"galien/engine/columnar"
@@ -85,13 +86,12 @@ func calibrate(b *testing.B, snap *lake.Snapshot) {
 	for _, c := range calibration {
 		query := c.query
 		for _, t := range snap.Manifest.Tables {
-			var files []string
+			model, _ := cdm.Lookup(t.Name)
+			var parts []lake.Part
 			for _, bucket := range snap.Buckets() {
-				for _, f := range snap.Files(t.Name, lake.ByConcept, bucket) {
-					files = append(files, duck.Quote(f))
-				}
+				parts = append(parts, snap.Files(t.Name, lake.ByConcept, bucket)...)
 			}
-			query = strings.ReplaceAll(query, "%"+t.Name+"%", "read_parquet(["+strings.Join(files, ", ")+"])")
+			query = strings.ReplaceAll(query, "%"+t.Name+"%", duck.Table(model, parts))
 		}
 		var n int64
 		var took time.Duration

@@ -67,7 +67,7 @@ func newEngine(t testing.TB, snap *lake.Snapshot, c columnar.Config) *columnar.E
 }
 
 // asking returns how package enginetest asks an engine.
-func asking(t testing.TB, e *columnar.Engine, snapshot string) enginetest.Run {
+func asking(t testing.TB, e enginetest.Engine, snapshot string) enginetest.Run {
 	desk := enginetest.NewDesk(t, enginetest.Everything)
 	return func(ctx context.Context, def *cohort.Definition) ([]cohort.Row, cohort.Summary, error) {
 		p, err := desk.Allow(ctx, permit.RunCohort, snapshot, def)

@@ -79,7 +79,7 @@ func TestRowGroups(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = theirs.Close() })
 
-	f, err := lake.OpenColumns(snap.Files("condition_occurrence", lake.ByConcept, 0)[0])
+	f, err := snap.Files("condition_occurrence", lake.ByConcept, 0)[0].Open()
 	must(t, err)
 	if f.Groups() < 3 {
 		t.Fatalf("%d row groups are too few to tell", f.Groups())

@@ -184,15 +184,19 @@ func (e *Engine) visits(s stripe, sc *scope) (*visits, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		// The rows are sorted by person.
 		var cur cursor
+		var persons []uint16 // of each visit
+		sorted := true
 		for _, r := range list {
 			if err := cols.load(e, r.segment, &cur); err != nil {
 				return nil, 0, err
 			}
 			for cur.row = r.from; cur.row < r.to; cur.row++ {
 				if all(visible, &cur) {
-					v.first[int(s.place(cur.ints[person][cur.row]))+1]++
+					p := s.place(cur.ints[person][cur.row])
+					sorted = sorted && (len(persons) == 0 || persons[len(persons)-1] <= p)
+					persons = append(persons, p)
+					v.first[int(p)+1]++
 					v.id = append(v.id, cur.ints[id][cur.row])
 					v.kind = append(v.kind, cur.ints[kind][cur.row])
 				}
@@ -200,6 +204,15 @@ func (e *Engine) visits(s stripe, sc *scope) (*visits, error) {
 		}
 		for i := range stripePersons {
 			v.first[i+1] += v.first[i]
+		}
+		if !sorted {
+			// Each file is sorted by person, and there are several.
+			next, ids, kinds := slices.Clone(v.first), v.id, v.kind
+			v.id, v.kind = make([]int64, len(ids)), make([]int64, len(kinds))
+			for i, p := range persons {
+				v.id[next[p]], v.kind[next[p]] = ids[i], kinds[i]
+				next[p]++
+			}
 		}
 		return v, 4*stripePersons + 16*int64(len(v.id)), nil
 	})

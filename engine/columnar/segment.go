@@ -57,7 +57,6 @@ type rows struct {
 
 // The columns of segments, each read once and kept.
 type (
-	fileKey  struct{ path string }
 	chunkKey struct {
 		path   string
 		group  int
@@ -70,14 +69,14 @@ type (
 	}
 )
 
-// open returns the file of a path, by its footer.
-func (e *Engine) open(path string) (*lake.Columns, error) {
-	return cacheGet(e.columns, fileKey{path}, func() (*lake.Columns, int64, error) {
-		c, err := lake.OpenColumns(path)
+// open returns the file of a part, by its footer and what has left it.
+func (e *Engine) open(part lake.Part) (*lake.Columns, error) {
+	return cacheGet(e.columns, part, func() (*lake.Columns, int64, error) {
+		c, err := part.Open()
 		if err != nil {
 			return nil, 0, err
 		}
-		return c, int64(c.Groups())*20_000 + 4096, nil
+		return c, int64(c.Groups())*20_000 + 4*part.File().Removed.Rows + 4096, nil
 	})
 }
 
@@ -250,15 +249,21 @@ func (e *Engine) runs(s segment, column string) ([]run, error) {
 	})
 }
 
-// segments returns the row groups of a table's files in an order and bucket.
+// segments returns the row groups of a table's files in an order and bucket
+// that have rows. Those of one file are in its order; several files, the layers
+// of a table that has grown, are in no order among each other.
 func (e *Engine) segments(table string, order lake.Order, bucket int) ([]segment, error) {
 	var list []segment
-	for _, path := range e.snapshot.Files(table, order, bucket) {
-		f, err := e.open(path)
+	for _, part := range e.snapshot.Files(table, order, bucket) {
+		f, err := e.open(part)
 		if err != nil {
 			return nil, err
 		}
+		path, _ := part.Paths()
 		for g := range f.Groups() {
+			if f.Rows(g) == 0 {
+				continue
+			}
 			list = append(list, segment{file: f, path: path, group: g})
 		}
 	}

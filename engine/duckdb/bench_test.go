@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -185,15 +186,16 @@ func BenchmarkCohort(b *testing.B) {
 			must(b, err)
 			defer db.Close()
 			for _, t := range snap.Manifest.Tables {
-				var files []string
+				model, _ := cdm.Lookup(t.Name)
+				var parts []lake.Part
 				for _, bucket := range append(snap.Buckets(), lake.NoBucket) {
-					for _, f := range snap.Files(t.Name, lake.ByConcept, bucket) {
-						if quoted := duck.Quote(f); !strings.Contains(strings.Join(files, ","), quoted) {
-							files = append(files, quoted)
+					for _, part := range snap.Files(t.Name, lake.ByConcept, bucket) {
+						if !slices.Contains(parts, part) {
+							parts = append(parts, part)
 						}
 					}
 				}
-				_, err := db.ExecContext(ctx, "CREATE VIEW "+t.Name+" AS SELECT * FROM read_parquet(["+strings.Join(files, ",")+"])")
+				_, err := db.ExecContext(ctx, "CREATE VIEW "+t.Name+" AS SELECT * FROM "+duck.Table(model, parts))
 				must(b, err)
 			}
 			var engine, hand time.Duration

@@ -426,7 +426,8 @@ func TestDamagedSnapshot(t *testing.T) {
 		"cut":     func(path string) error { return os.Truncate(path, 100) },
 	} {
 		snap := newSnapshot(t, small())
-		must(t, damage(snap.Files("drug_exposure", lake.ByConcept, 0)[0]))
+		path, _ := snap.Files("drug_exposure", lake.ByConcept, 0)[0].Paths()
+		must(t, damage(path))
 		if _, err := duckdb.New(t.Context(), snap, duck.Config{}); err == nil || galien.KindOf(err) != galien.Corrupt {
 			t.Errorf("%s: %v", name, err)
 		}

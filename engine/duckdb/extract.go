@@ -213,10 +213,10 @@ func (r *run) pseudonym(table, column string) string {
 // began in the window; what ended later did so on a day that is hidden.
 func cut(expression string, t cdm.Type, w galien.Period) string {
 	return fmt.Sprintf("CASE WHEN CAST(%[1]s AS DATE) > %[2]s THEN CAST(%[2]s AS %[4]s) WHEN CAST(%[1]s AS DATE) < %[3]s THEN CAST(%[3]s AS %[4]s) ELSE %[1]s END",
-		expression, day(w.End), day(w.Start), sqlType(t))
+		expression, day(w.End), day(w.Start), duck.Type(t))
 }
 
-func leftOut(c cdm.Column) string { return "CAST(NULL AS " + sqlType(c.Type) + ")" }
+func leftOut(c cdm.Column) string { return "CAST(NULL AS " + duck.Type(c.Type) + ")" }
 
 // blur cuts a date to the permit's precision.
 func blur(expression string, t cdm.Type, dates string) string {
@@ -224,7 +224,7 @@ func blur(expression string, t cdm.Type, dates string) string {
 	if part == "" {
 		return expression
 	}
-	return fmt.Sprintf("CAST(date_trunc('%s', %s) AS %s)", part, expression, sqlType(t))
+	return fmt.Sprintf("CAST(date_trunc('%s', %s) AS %s)", part, expression, duck.Type(t))
 }
 
 func precision(dates string) string {

@@ -93,16 +93,11 @@ func (s scope) files(over span, order lake.Order) sqlplan.Relation {
 		if !t.HasPerson() {
 			buckets = []int{lake.NoBucket}
 		}
-		var files []string
+		var parts []lake.Part
 		for _, b := range buckets {
-			for _, f := range s.snapshot.Files(table, order, b) {
-				files = append(files, duck.Quote(f))
-			}
+			parts = append(parts, s.snapshot.Files(table, order, b)...)
 		}
-		if len(files) == 0 {
-			return none(t)
-		}
-		return "read_parquet([" + strings.Join(files, ", ") + "])"
+		return duck.Table(t, parts)
 	}
 }
 
@@ -157,26 +152,3 @@ func (s scope) inWindow(t cdm.Table) string {
 }
 
 func day(d galien.Date) string { return "DATE '" + d.String() + "'" }
-
-// none is a table without rows.
-func none(t cdm.Table) string {
-	columns := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		columns[i] = fmt.Sprintf("CAST(NULL AS %s) AS %s", sqlType(c.Type), duck.Ident(c.Name))
-	}
-	return "(SELECT " + strings.Join(columns, ", ") + " WHERE false)"
-}
-
-func sqlType(t cdm.Type) string {
-	switch t {
-	case cdm.Integer:
-		return "BIGINT"
-	case cdm.Float:
-		return "DOUBLE"
-	case cdm.Date:
-		return "DATE"
-	case cdm.Datetime:
-		return "TIMESTAMP"
-	}
-	return "VARCHAR"
-}

@@ -1,13 +1,14 @@
 // Package duck opens the embedded DuckDB the way Galien always does: bounded,
 // without a network and with its settings locked.
 //
-// It owns those settings, the quoting of SQL, and the rule that no error of
+// It owns those settings, the quoting of SQL, how the files of a table are read
+// in SQL without the rows that have left them, and the rule that no error of
 // the engine carries a value of a row. It refuses extensions, downloads and a
-// change of settings after the opening. It knows no table.
+// change of settings after the opening.
 //
 //	db, err := duck.Open(ctx, duck.Config{Threads: 2, MemoryLimit: "1GiB", TempDir: dir})
 //	defer db.Close()
-//	rows, err := db.QueryContext(ctx, "SELECT count(*) FROM read_parquet("+duck.Quote(path)+")")
+//	rows, err := db.QueryContext(ctx, "SELECT count(*) FROM "+duck.Table(person, s.Whole("person")))
 //	if err != nil {
 //		return duck.Error("count persons", err)
 //	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"galien"
 	"galien/lake"
@@ -60,6 +61,45 @@ func BenchmarkCommit(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkChange measures what a month costs a table of three years: a 36th of
+// four million rows is added, and a tenth as many leave. It reports the time,
+// and how many times the staging and commit of the whole table take as long in
+// the same run.
+func BenchmarkChange(b *testing.B) {
+	const n, month = 4_000_000, 4_000_000 / 36
+	tb := table(b, "condition_occurrence")
+	var whole, changed time.Duration
+	for b.Loop() {
+		l, err := lake.Create(filepath.Join(b.TempDir(), "lake"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		timed := func(stage func(w *Writer) error) time.Duration {
+			began := time.Now()
+			w := open(b, l, duck.Config{MemoryLimit: "1GiB"})
+			if err := stage(w); err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := w.Commit(b.Context(), Meta{Now: when}); err != nil {
+				b.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				b.Fatal(err)
+			}
+			return time.Since(began)
+		}
+		whole += timed(func(w *Writer) error { return w.StageQuery(b.Context(), tb, conditions(n)) })
+		changed += timed(func(w *Writer) error {
+			return w.StageChange(b.Context(), tb,
+				fmt.Sprintf("SELECT * REPLACE (condition_occurrence_id + %d AS condition_occurrence_id) FROM (%s)", n, conditions(month)),
+				fmt.Sprintf("SELECT person_id, condition_occurrence_id FROM (%s) WHERE condition_occurrence_id %% 360 = 0", conditions(n)))
+		})
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(changed.Seconds()/float64(b.N), "s")
+	b.ReportMetric(whole.Seconds()/changed.Seconds(), "times-cheaper")
 }
 
 // BenchmarkRead measures the reading of three columns by the pure Go reader.

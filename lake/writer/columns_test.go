@@ -23,23 +23,23 @@ func byColumns(t *testing.T, s *lake.Snapshot, name string) [][]any {
 	}
 	var rows [][]any
 	for _, bucket := range append(s.Buckets(), lake.NoBucket) {
-		for _, path := range s.Files(name, order, bucket) {
+		for _, part := range s.Files(name, order, bucket) {
 			if tb.HasPerson() == (bucket == lake.NoBucket) {
 				continue // a table without persons stands for any bucket
 			}
-			f, err := lake.OpenColumns(path)
+			f, err := part.Open()
 			if err != nil {
 				t.Fatal(err)
 			}
 			for g := range f.Groups() {
-				part := make([][]any, f.Rows(g))
-				for i := range part {
-					part[i] = make([]any, len(tb.Columns))
+				group := make([][]any, f.Rows(g))
+				for i := range group {
+					group[i] = make([]any, len(tb.Columns))
 				}
 				for j, c := range tb.Columns {
 					set := func(i int, v any, null bool) {
 						if !null {
-							part[i][j] = v
+							group[i][j] = v
 						}
 					}
 					var err error
@@ -80,7 +80,7 @@ func byColumns(t *testing.T, s *lake.Snapshot, name string) [][]any {
 						t.Fatalf("%s.%s: %v", name, c.Name, err)
 					}
 				}
-				rows = append(rows, part...)
+				rows = append(rows, group...)
 			}
 		}
 	}
@@ -123,8 +123,9 @@ func TestColumnsRefuse(t *testing.T) {
 	rows := [][]any{row(t, tb, map[string]any{"measurement_id": int64(1), "person_id": int64(1), "measurement_concept_id": int64(1),
 		"measurement_date": galien.Date(1), "visit_occurrence_id": int64(math.MinInt64)})}
 	s, _ := commit(t, newLake(t), duck.Config{}, map[string][][]any{"measurement": rows})
-	path := s.Files("measurement", lake.ByPerson, 0)[0]
-	f, err := lake.OpenColumns(path)
+	part := s.Files("measurement", lake.ByPerson, 0)[0]
+	path, _ := part.Paths()
+	f, err := part.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func TestColumnsRefuse(t *testing.T) {
 	if err := os.WriteFile(path, b[:len(b)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = lake.OpenColumns(path)
+	_, err = part.Open()
 	refused("half a file", err)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

@@ -62,7 +62,8 @@ func TestEveryEncodingIsRead(t *testing.T) {
 	// The test holds only if the engine did use the encodings.
 	seen := map[string]bool{}
 	for _, order := range []lake.Order{lake.ByConcept, lake.ByPerson} {
-		f, err := file.OpenParquetFile(s.Files("measurement", order, 0)[0], false)
+		path, _ := s.Files("measurement", order, 0)[0].Paths()
+		f, err := file.OpenParquetFile(path, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,8 @@ type Stage struct {
 	w     *Writer
 	table cdm.Table
 	name  string
+	// change is set where the rows are added to a table rather than replace it.
+	change *change
 
 	conn     *sql.Conn
 	appender *duckdb.Appender

@@ -15,6 +15,9 @@
 //	_, err = w.DB().ExecContext(ctx, "DELETE FROM stage_condition_occurrence WHERE ...")
 //	snap, changed, err := w.Commit(ctx, writer.Meta{Sources: sources, Now: now})
 //
+// A table that grows by little is not staged whole: StageChange takes the rows
+// to be added and the keys of those that leave, and its cost follows from them.
+//
 // Nothing is visible before Commit, and a process that dies at any instant
 // leaves the last committed snapshot as it was.
 package writer
@@ -22,8 +25,8 @@ package writer
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -108,11 +111,6 @@ func (w *Writer) list() []*Stage {
 	return stages
 }
 
-// sqlTypes are the engine's types of the model's.
-var sqlTypes = map[cdm.Type]string{
-	cdm.Integer: "BIGINT", cdm.Float: "DOUBLE", cdm.Date: "DATE", cdm.Datetime: "TIMESTAMP", cdm.Text: "VARCHAR",
-}
-
 // create makes the staging table of t. It fails with Conflict when t is staged
 // already.
 func (w *Writer) create(ctx context.Context, t cdm.Table) (*Stage, error) {
@@ -126,7 +124,7 @@ func (w *Writer) create(ctx context.Context, t cdm.Table) (*Stage, error) {
 	w.mu.Unlock()
 	var b strings.Builder
 	for _, c := range t.Columns {
-		b.WriteString(duck.Ident(c.Name) + " " + sqlTypes[c.Type] + ", ")
+		b.WriteString(duck.Ident(c.Name) + " " + duck.Type(c.Type) + ", ")
 	}
 	_, err := w.db.ExecContext(ctx, "CREATE TABLE "+duck.Ident(s.name)+" ("+b.String()+LineColumn+" BIGINT)")
 	if err != nil {
@@ -136,11 +134,29 @@ func (w *Writer) create(ctx context.Context, t cdm.Table) (*Stage, error) {
 	return s, nil
 }
 
-// forget takes a stage that could not be filled out of the writer.
+// forget takes a stage that could not be filled, or is done, out of the writer.
 func (w *Writer) forget(s *Stage) {
 	w.mu.Lock()
 	delete(w.stages, s.table.Name)
 	w.mu.Unlock()
+}
+
+// drop removes the tables of a stage and forgets it.
+func (s *Stage) drop(ctx context.Context) error {
+	defer s.w.forget(s)
+	for _, table := range []string{s.name, "leaving_" + s.table.Name, "removed_" + s.table.Name} {
+		if _, err := s.w.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+duck.Ident(table)); err != nil {
+			return duck.Error("drop stage of "+s.table.Name, err)
+		}
+	}
+	return nil
+}
+
+// insert adds the rows of a query of those columns.
+func (s *Stage) insert(ctx context.Context, columns []string, query string) error {
+	list := strings.Join(columns, ", ")
+	_, err := s.w.db.ExecContext(ctx, "INSERT INTO "+duck.Ident(s.name)+" ("+list+") SELECT "+list+" FROM ("+query+")")
+	return duck.Error("stage "+s.table.Name, err)
 }
 
 // StageQuery stages the rows of an SQL query, which names its columns as t
@@ -155,12 +171,9 @@ func (w *Writer) StageQuery(ctx context.Context, t cdm.Table, query string) erro
 	if err != nil {
 		return err
 	}
-	list := strings.Join(columns, ", ")
-	_, err = w.db.ExecContext(ctx, "INSERT INTO "+duck.Ident(s.name)+" ("+list+") SELECT "+list+" FROM ("+query+")")
-	if err != nil {
-		_, _ = w.db.ExecContext(context.WithoutCancel(ctx), "DROP TABLE "+duck.Ident(s.name))
-		w.forget(s)
-		return duck.Error("stage "+t.Name, err)
+	if err := s.insert(ctx, columns, query); err != nil {
+		_ = s.drop(context.WithoutCancel(ctx))
+		return err
 	}
 	return nil
 }
@@ -199,34 +212,10 @@ func (w *Writer) StageExisting(ctx context.Context, table string) error {
 	if !ok || base == nil {
 		return galien.Errorf(galien.NotFound, "stage %s: the lake has no such table", table)
 	}
-	kept, ok := base.Table(table)
-	if !ok {
+	if _, ok := base.Table(table); !ok {
 		return galien.Errorf(galien.NotFound, "stage %s: the snapshot %s has no such table", table, base.ID)
 	}
-	paths := lastCopy(base, kept)
-	if len(paths) == 0 {
-		_, err := w.create(ctx, t)
-		return err
-	}
-	for i, p := range paths {
-		paths[i] = duck.Quote(p)
-	}
-	return w.StageQuery(ctx, t, "SELECT * FROM read_parquet(["+strings.Join(paths, ", ")+"])")
-}
-
-// lastCopy returns the paths of the files of one copy of a table.
-func lastCopy(s *lake.Snapshot, t lake.Table) []string {
-	if len(t.Files) == 0 {
-		return nil
-	}
-	order := t.Files[len(t.Files)-1].Order
-	var paths []string
-	for _, f := range t.Files {
-		if f.Order == order {
-			paths = append(paths, s.Path(f))
-		}
-	}
-	return paths
+	return w.StageQuery(ctx, t, "SELECT * FROM "+duck.Table(t, base.Whole(table)))
 }
 
 // Meta is what a commit says beside the rows.
@@ -234,8 +223,12 @@ type Meta struct {
 	// Sources and Vocabulary replace those of the current snapshot.
 	Sources    []lake.Source
 	Vocabulary string
-	// Inputs are, by table name, the source files of the staged tables.
+	// Inputs are, by table name, the source files of the staged tables. A
+	// changed table that is not among them keeps those it had.
 	Inputs map[string][]lake.Input
+	// Compact rewrites every table that has layers or removed rows into one
+	// file per order and bucket.
+	Compact bool
 	// Note says what was done, in a few words for people; it names no person.
 	Note string
 	// Now is the time of the commit.
@@ -246,27 +239,49 @@ type Meta struct {
 }
 
 // Commit writes the staged tables and makes the snapshot current: staged
-// tables replace those of the current snapshot, every other table of it is
-// carried over as it is. A table staged without rows is a table without rows.
-// When the outcome is what the current snapshot says already, changed is
-// false. The staging tables are gone afterwards, whatever the outcome.
+// tables replace those of the current snapshot, changed ones get a layer, every
+// other table of it is carried over as it is. A table staged without rows is a
+// table without rows. When the outcome is what the current snapshot says
+// already, changed is false. The staging tables are gone afterwards, whatever
+// the outcome.
+//
+// A bucket of a changed table that has come to more than MaxLayers layers, or of
+// whose rows more than a fifth have left, is rewritten whole.
 func (w *Writer) Commit(ctx context.Context, m Meta) (snap *lake.Snapshot, changed bool, err error) {
 	manifest := lake.Manifest{Sources: m.Sources, Vocabulary: m.Vocabulary}
-	stages := w.list()
-	var total int64
-	plans := make([]plan, len(stages))
-	for i, s := range stages {
+	base := w.tx.Base()
+	var plans []plan
+	for _, s := range w.list() {
 		if err := s.Close(); err != nil {
 			return nil, false, err
 		}
-		if plans[i], err = w.plan(ctx, s); err != nil {
+		p, err := w.plan(ctx, s, m.Compact)
+		if err != nil {
 			return nil, false, err
 		}
-		total += plans[i].rows * int64(len(plans[i].copies))
+		plans = append(plans, p)
 	}
-	var done int64
-	for i, s := range stages {
-		table, err := w.write(ctx, plans[i], func(rows int64) {
+	if base != nil {
+		for _, kept := range base.Manifest.Tables {
+			if slices.ContainsFunc(plans, func(p plan) bool { return p.table.Name == kept.Name }) {
+				continue
+			}
+			t, known := cdm.Lookup(kept.Name)
+			if layers, removed := kept.Layers(); m.Compact && known && (layers > 1 || removed > 0) {
+				plans = append(plans, plan{table: t, inputs: kept.Inputs, pieces: w.pieces(t, kept, change{}, nil, true)})
+				continue
+			}
+			manifest.Tables = append(manifest.Tables, kept)
+		}
+	}
+	var done, total int64
+	for _, p := range plans {
+		for _, one := range p.pieces {
+			total += one.rows
+		}
+	}
+	for _, p := range plans {
+		table, err := w.write(ctx, p, func(rows int64) {
 			done += rows
 			if m.Progress != nil {
 				m.Progress(done, total)
@@ -275,17 +290,14 @@ func (w *Writer) Commit(ctx context.Context, m Meta) (snap *lake.Snapshot, chang
 		if err != nil {
 			return nil, false, err
 		}
-		table.Inputs = m.Inputs[s.table.Name]
-		manifest.Tables = append(manifest.Tables, table)
-		if _, err := w.db.ExecContext(ctx, "DROP TABLE "+duck.Ident(s.name)); err != nil {
-			return nil, false, duck.Error("drop stage of "+s.table.Name, err)
+		table.Inputs = p.inputs
+		if inputs, ok := m.Inputs[table.Name]; ok {
+			table.Inputs = inputs
 		}
-		w.forget(s)
-	}
-	if base := w.tx.Base(); base != nil {
-		for _, t := range base.Manifest.Tables {
-			if !has(manifest.Tables, t.Name) {
-				manifest.Tables = append(manifest.Tables, t)
+		manifest.Tables = append(manifest.Tables, table)
+		if p.stage != nil {
+			if err := p.stage.drop(ctx); err != nil {
+				return nil, false, err
 			}
 		}
 	}
@@ -295,160 +307,4 @@ func (w *Writer) Commit(ctx context.Context, m Meta) (snap *lake.Snapshot, chang
 		}
 	}
 	return w.tx.Commit(manifest, m.Note, m.Now)
-}
-
-func has(tables []lake.Table, name string) bool {
-	for _, t := range tables {
-		if t.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// plan is how a staged table is cut into files.
-type plan struct {
-	stage   *Stage
-	rows    int64
-	copies  []copyOf
-	buckets []bucket
-}
-
-// copyOf is one sorted copy of a table; by are the quoted columns of its sort.
-type copyOf struct {
-	order lake.Order
-	by    []string
-}
-
-// bucket is a person bucket of a staged table, or the whole of a table
-// without a person.
-type bucket struct {
-	number int
-	rows   int64
-}
-
-// plan looks at a staged table and refuses what must not enter the lake.
-func (w *Writer) plan(ctx context.Context, s *Stage) (plan, error) {
-	p := plan{stage: s, copies: copies(s.table)}
-	action := "plan files of " + s.table.Name
-	from := " FROM " + duck.Ident(s.name)
-	for _, c := range s.table.Columns {
-		if !c.Identity {
-			continue
-		}
-		var n int64
-		if err := w.db.QueryRowContext(ctx, "SELECT count("+duck.Ident(c.Name)+")"+from).Scan(&n); err != nil {
-			return p, duck.Error(action, err)
-		}
-		if n > 0 {
-			return p, identityError(s.table, c, n)
-		}
-	}
-	if !s.table.HasPerson() {
-		if err := w.db.QueryRowContext(ctx, "SELECT count(*)"+from).Scan(&p.rows); err != nil {
-			return p, duck.Error(action, err)
-		}
-		if p.rows > 0 {
-			p.buckets = []bucket{{lake.NoBucket, p.rows}}
-		}
-		return p, nil
-	}
-	var keyless int64
-	if err := w.db.QueryRowContext(ctx, "SELECT count(*)"+from+" WHERE person_id IS NULL OR person_id < 1").Scan(&keyless); err != nil {
-		return p, duck.Error(action, err)
-	}
-	if keyless > 0 {
-		return p, galien.Errorf(galien.Invalid, "%s: %d rows have no person key of the lake", action, keyless)
-	}
-	rows, err := w.db.QueryContext(ctx, fmt.Sprintf("SELECT (person_id - 1) // %d AS b, count(*)%s GROUP BY b ORDER BY b", lake.BucketPersons, from))
-	if err != nil {
-		return p, duck.Error(action, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var b bucket
-		if err := rows.Scan(&b.number, &b.rows); err != nil {
-			return p, duck.Error(action, err)
-		}
-		p.rows += b.rows
-		p.buckets = append(p.buckets, b)
-	}
-	if err := rows.Err(); err != nil {
-		return p, duck.Error(action, err)
-	}
-	return p, nil
-}
-
-func identityError(t cdm.Table, c cdm.Column, rows int64) error {
-	return galien.Errorf(galien.Internal, "stage %s: %d values of the identity column %s were to enter the lake; they belong to the vault", t.Name, rows, c.Name)
-}
-
-// copies returns the copies that the lake keeps of a table. The last columns of
-// each sort make it total: the primary key, or all columns where there is none.
-func copies(t cdm.Table) []copyOf {
-	var last []string
-	if key := t.PrimaryKey(); key != "" {
-		last = []string{key}
-	} else {
-		for _, c := range t.Columns {
-			last = append(last, c.Name)
-		}
-	}
-	if !t.HasPerson() {
-		return []copyOf{{lake.Plain, sortBy(last)}}
-	}
-	concept, date := t.ConceptColumn(), t.DateColumn()
-	if concept == "" {
-		return []copyOf{{lake.ByPerson, sortBy(last, "person_id", date)}}
-	}
-	return []copyOf{
-		{lake.ByConcept, sortBy(last, concept, "person_id", date)},
-		{lake.ByPerson, sortBy(last, "person_id", date, concept)},
-	}
-}
-
-// sortBy returns the quoted columns of first and last, each once.
-func sortBy(last []string, first ...string) []string {
-	seen := map[string]bool{"": true}
-	var out []string
-	for _, c := range append(first, last...) {
-		if !seen[c] {
-			seen[c] = true
-			out = append(out, duck.Ident(c)+" NULLS FIRST")
-		}
-	}
-	return out
-}
-
-// write writes the files of a staged table and adds them to the transaction.
-func (w *Writer) write(ctx context.Context, p plan, wrote func(rows int64)) (lake.Table, error) {
-	t := p.stage.table
-	table := lake.Table{Name: t.Name, Rows: p.rows}
-	columns := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		columns[i] = duck.Ident(c.Name)
-	}
-	for _, c := range p.copies {
-		for _, b := range p.buckets {
-			path := filepath.Join(w.tx.TempDir(), fmt.Sprintf("%s-%s-%d.parquet", t.Name, c.order, b.number))
-			where := ""
-			if len(p.buckets) > 1 {
-				first := int64(b.number)*lake.BucketPersons + 1
-				where = fmt.Sprintf(" WHERE person_id BETWEEN %d AND %d", first, first+lake.BucketPersons-1)
-			}
-			_, err := w.db.ExecContext(ctx, "COPY (SELECT "+strings.Join(columns, ", ")+" FROM "+duck.Ident(p.stage.name)+where+
-				" ORDER BY "+strings.Join(c.by, ", ")+") TO "+duck.Quote(path)+
-				" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)")
-			if err != nil {
-				return table, duck.Error("write files of "+t.Name, err)
-			}
-			f, err := w.tx.Add(path, t.Name, c.order, b.number, b.rows)
-			if err != nil {
-				return table, err
-			}
-			table.Files = append(table.Files, f)
-			wrote(b.rows)
-		}
-	}
-	return table, nil
 }

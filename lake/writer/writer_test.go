@@ -268,12 +268,16 @@ func TestTheConceptCopyIsSortedByConcept(t *testing.T) {
 			if len(files) != 1 {
 				t.Fatalf("%d files by %s in bucket %d", len(files), order, bucket)
 			}
+			path, removed := files[0].Paths()
+			if removed != "" {
+				t.Fatalf("rows have left %s", path)
+			}
 			// Rows in the order of the file, against the same rows sorted.
 			var rows, outOfPlace, foreign int64
 			err := db.QueryRowContext(t.Context(), fmt.Sprintf(`
 				SELECT count(*), count(*) FILTER (here <> place), count(*) FILTER ((person_id - 1) // 262144 <> %d) FROM (
 					SELECT person_id, file_row_number + 1 AS here, row_number() OVER (ORDER BY %s) AS place
-					FROM read_parquet(%s, file_row_number = true))`, bucket, by, duck.Quote(files[0]))).Scan(&rows, &outOfPlace, &foreign)
+					FROM read_parquet(%s, file_row_number = true))`, bucket, by, duck.Quote(path))).Scan(&rows, &outOfPlace, &foreign)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -123,20 +123,15 @@ func (g *ingest) checkCarried(ctx context.Context) error {
 		if !g.carries(t.Name) || len(t.Files) == 0 {
 			continue
 		}
+		model, _ := cdm.Lookup(t.Name)
 		column := ""
 		where := ""
 		for _, in := range carriedPersonColumns(t.Name) {
 			column, where = in[0], in[1]
-			paths := make([]string, 0, len(t.Files))
-			for _, f := range t.Files {
-				if f.Order == t.Files[len(t.Files)-1].Order {
-					paths = append(paths, duck.Quote(g.base.Path(f)))
-				}
-			}
 			var gone int64
 			err := g.w.DB().QueryRowContext(ctx, fmt.Sprintf(
-				"SELECT count(DISTINCT %[1]s) FROM read_parquet([%[2]s]) WHERE %[3]s AND %[1]s NOT IN (SELECT person_id FROM stage_person)",
-				column, strings.Join(paths, ", "), where)).Scan(&gone)
+				"SELECT count(DISTINCT %[1]s) FROM %[2]s t WHERE %[3]s AND %[1]s NOT IN (SELECT person_id FROM stage_person)",
+				column, duck.Table(model, g.base.Whole(t.Name)), where)).Scan(&gone)
 			if err != nil {
 				return duck.Error("check persons of "+t.Name, err)
 			}

@@ -262,17 +262,12 @@ func (p *replay) merge(ctx context.Context) error {
 		action := "replay " + name
 		kept, _ := p.base.Table(name)
 		if len(kept.Files) > 0 {
-			var paths, columns []string
-			for _, f := range kept.Files {
-				if f.Order == kept.Files[len(kept.Files)-1].Order {
-					paths = append(paths, duck.Quote(p.base.Path(f)))
-				}
-			}
+			var columns []string
 			for _, c := range t.Columns {
 				columns = append(columns, duck.Ident(c.Name))
 			}
 			list := strings.Join(columns, ", ")
-			_, err := p.w.DB().ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM read_parquet([%s])", stage, list, list, strings.Join(paths, ", ")))
+			_, err := p.w.DB().ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", stage, list, list, duck.Table(t, p.base.Whole(name))))
 			if err != nil {
 				return duck.Error(action, err)
 			}
