@@ -96,7 +96,7 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 	if err := g.store.clean(g.units); err != nil {
 		return rep, err
 	}
-	rep = Report{Source: g.load.Name, Snapshot: snap.ID, Changed: changed, Persons: snap.Manifest.Persons, Quarantined: quarantined,
+	rep = Report{Source: g.load.Name, Snapshot: snap.ID, Changed: changed, Grown: g.grows, Persons: snap.Manifest.Persons, Quarantined: quarantined,
 		Written: g.written, Rules: counts, Without: g.without, SetAside: g.d.setAside, Ignored: g.d.ignored}
 	g.report(&rep, bad)
 	return rep, nil

@@ -96,6 +96,8 @@ type ingest struct {
 	store     store
 	delivered []batch
 	units     []lake.Unit // of the snapshot to come
+	parts     parts
+	grows     bool // the lake, rather than being made anew
 
 	progress          sync.Mutex
 	done, total, rows int64
@@ -172,7 +174,8 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 	if err := g.readBatches(ctx, func(u unit) bool { return u != reference }); err != nil {
 		return rep, err
 	}
-	if err := g.openUnits(ctx, g.units); err != nil {
+	g.partition()
+	if err := g.openUnits(ctx); err != nil {
 		return rep, err
 	}
 	if err := g.compile(ctx); err != nil {
@@ -342,6 +345,16 @@ func dropTemporary(ctx context.Context, conn *sql.Conn) error {
 
 // stage runs the mapping, a table at a time.
 func (g *ingest) stage(ctx context.Context) error {
+	if g.grows {
+		conn, err := g.w.DB().Conn(ctx)
+		if err != nil {
+			return duck.Error("recall the lake", err)
+		}
+		err = g.recall(ctx, conn)
+		if err := errors.Join(err, conn.Close()); err != nil {
+			return err
+		}
+	}
 	for _, name := range mapped() {
 		t, ok := cdm.Lookup(name)
 		if !ok {
@@ -351,7 +364,12 @@ func (g *ingest) stage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := g.w.StageQuery(ctx, t, query); err != nil {
+		if g.grows && slices.Contains(changed, name) {
+			err = g.change(ctx, t, query)
+		} else {
+			err = g.w.StageQuery(ctx, t, query)
+		}
+		if err != nil {
 			return err
 		}
 		var rows int64

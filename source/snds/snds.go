@@ -81,6 +81,8 @@ type Report struct {
 	Snapshot string `json:"snapshot"`
 	Changed  bool   `json:"changed"`
 	Persons  int64  `json:"persons"`
+	// Grown says that only the care that the delivery touches was mapped.
+	Grown bool `json:"grown,omitempty"`
 	// Read and Quarantined count rows of the files.
 	Read        int64 `json:"rows_read"`
 	Quarantined int64 `json:"rows_quarantined"`
@@ -116,7 +118,8 @@ type TableReport struct {
 	Latin1 int `json:"latin1_files,omitempty"`
 }
 
-// Written is how many rows a load staged for one OMOP table.
+// Written is how many rows a load staged for one OMOP table: all of them, or
+// those that came to a table that grew.
 type Written struct {
 	Table string `json:"table"`
 	Rows  int64  `json:"rows"`

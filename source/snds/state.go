@@ -2,6 +2,7 @@ package snds
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"galien/lake"
@@ -74,30 +75,58 @@ func list(texts []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// openUnits makes a view unit_x of every table x of the store over some units.
-func (g *ingest) openUnits(ctx context.Context, units []lake.Unit) error {
+// parts are the units of a load: those that the lake has and keeps, those that
+// come, and those that are replaced.
+type parts struct{ common, added, gone []lake.Unit }
+
+// after returns the units of the snapshot to come.
+func (p parts) after() []lake.Unit { return append(slices.Clone(p.common), p.added...) }
+
+// files returns the SQL that reads a table of some units.
+func (g *ingest) files(table string, units []lake.Unit) string {
+	var paths []string
+	for _, u := range units {
+		paths = append(paths, g.store.paths(u, g.pages[u.Content], table)...)
+	}
+	if len(paths) == 0 {
+		return "shape_" + table
+	}
+	return "read_parquet(" + list(paths) + ")"
+}
+
+// openUnits makes a view unit_x of every table x of the store over the units of
+// the snapshot to come, due_x over those whose rows are to be mapped, and
+// every_care and every_unknown_care over all.
+func (g *ingest) openUnits(ctx context.Context) error {
 	db := g.w.DB()
-	shapes, err := texts(ctx, db, "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'shape\\_%' ESCAPE '\\'")
+	shapes, err := g.shapes(ctx)
 	if err != nil {
 		return err
 	}
-	for _, shape := range shapes {
-		table := strings.TrimPrefix(shape, "shape_")
-		var paths []string
-		for _, u := range units {
-			paths = append(paths, g.store.paths(u, g.pages[u.Content], table)...)
+	after, due := g.parts.after(), g.parts.after()
+	if g.grows {
+		due = g.parts.added
+	}
+	for _, table := range shapes {
+		views := map[string]string{"unit_" + table: "FROM " + g.files(table, after), "due_" + table: "FROM " + g.files(table, due)}
+		if table == "care" || table == "unknown_care" {
+			every := "SELECT *, 'common' AS part FROM " + g.files(table, g.parts.common)
+			every += " UNION ALL BY NAME SELECT *, 'added' AS part FROM " + g.files(table, g.parts.added)
+			every += " UNION ALL BY NAME SELECT *, 'gone' AS part FROM " + g.files(table, g.parts.gone)
+			views["every_"+table] = every
 		}
-		from := "read_parquet(" + list(paths) + ")"
-		if len(paths) == 0 {
-			from = shape
-		}
-		for _, name := range []string{"unit_", "due_"} {
-			if _, err := db.ExecContext(ctx, "CREATE VIEW "+name+table+" AS FROM "+from); err != nil {
+		for name, query := range views {
+			if _, err := db.ExecContext(ctx, "CREATE VIEW "+name+" AS "+query); err != nil {
 				return duck.Error("open units", err)
 			}
 		}
 	}
 	return nil
+}
+
+// shapes returns the names of the tables of the store.
+func (g *ingest) shapes(ctx context.Context) ([]string, error) {
+	return texts(ctx, g.w.DB(), "SELECT table_name[7:] FROM duckdb_tables() WHERE table_name LIKE 'shape\\_%' ESCAPE '\\' ORDER BY 1")
 }
 
 // compile makes of the units the clean_ tables that the mapping reads.
@@ -115,10 +144,17 @@ func (g *ingest) compile(ctx context.Context) error {
 	if err := g.clean(ctx, db, "11-keys", "12-persons", "30-lines"); err != nil {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, "CREATE VIEW care_line AS FROM line"); err != nil {
+	lines := "line"
+	if g.grows {
+		if err := g.clean(ctx, db, "32-touched"); err != nil {
+			return err
+		}
+		lines = "touched_line"
+	}
+	if _, err := db.ExecContext(ctx, "CREATE VIEW care_line AS FROM "+lines+" WHERE part <> 'gone'"); err != nil {
 		return duck.Error("open lines", err)
 	}
-	if err := g.clean(ctx, db, "31-netting", "40-others", "50-visits", "60-codes"); err != nil {
+	if err := g.clean(ctx, db, "33-stays", "31-netting", "40-others", "50-visits", "51-places", "60-codes"); err != nil {
 		return err
 	}
 	if err := codes.Hierarchy(ctx, db); err != nil {

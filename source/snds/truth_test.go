@@ -15,6 +15,7 @@ import (
 	"galien/cdm"
 	"galien/lake"
 	"galien/lake/duck"
+	"galien/lake/writer"
 	"galien/refdata"
 	"galien/vault"
 )
@@ -280,29 +281,41 @@ func TestMergedMonths(t *testing.T) {
 	}
 }
 
-// TestMonthByMonth brings an extract in parts, out of order and with a month
-// that comes twice, and ends with the lake of all files at once. Between the
-// parts corrections arrive of what is in the lake.
+// TestMonthByMonth brings an extract in parts: months that correct earlier ones,
+// half a month and a year without a table that come again whole, files that are
+// there already, and a reference after the care. It ends with the lake of all
+// files at once, and with that lake's bytes once it is compacted.
 func TestMonthByMonth(t *testing.T) {
 	dir := refdata.Dir(t, "snds-truth-small")
 	from := filepath.Join(dir, "input", "snds")
-	parts := [][]string{
-		{"REF/*", "PMSI/T_MCO1[57]*", "DCIR/*_201[89]*"},
-		{"DCIR/*_20200[1-8]*", "PMSI/T_MCO17*", "DCIR/*_201911*"},
-		{"DCIR/*_20201*", "DCIR/*_202009*"},
-		{"DCIR/*_202101*", "DECES/*"},
-	}
 	all := t.TempDir()
 	grown := newHub(t)
 	var last Report
-	for _, patterns := range parts {
+	for i, part := range []struct {
+		patterns []string
+		half     string // of this month only the first half of the claims comes
+		grows    bool
+	}{
+		{[]string{"REF/IR_[BIP]*", "DECES/*", "PMSI/T_MCO1[57]*", "DCIR/*_201[5-9]*"}, "", false},
+		{[]string{"DCIR/*_202001*"}, "", true},
+		{[]string{"DCIR/*_202002*", "DCIR/*_201911*"}, "", true},
+		{[]string{"DCIR/*_202003*", "PMSI/T_MCO19[BCAE]*"}, "202003", true},
+		{[]string{"DCIR/*_202003*", "PMSI/T_MCO19*"}, "", true},
+		{[]string{"DCIR/*_202004*", "REF/IR_VAC_F*"}, "", false},
+		{[]string{"DCIR/*_202005*", "REF/*"}, "", true},
+	} {
 		in := t.TempDir()
-		for _, pattern := range patterns {
+		for _, pattern := range part.patterns {
 			files, err := filepath.Glob(filepath.Join(from, pattern))
 			if err != nil || len(files) == 0 {
 				t.Fatalf("%s: %d files, %v", pattern, len(files), err)
 			}
 			for _, f := range files {
+				if part.half != "" && strings.Contains(f, "ER_") {
+					text := plainText(t, &input{path: f, name: filepath.Base(f)})
+					put(t, in, strings.TrimSuffix(filepath.Base(f), ".gz"), text[:max(strings.IndexByte(text, '\n'), strings.LastIndexByte(text[:len(text)/2], '\n'))+1])
+					continue
+				}
 				if err := os.Symlink(f, filepath.Join(in, filepath.Base(f))); err != nil {
 					t.Fatal(err)
 				}
@@ -312,8 +325,8 @@ func TestMonthByMonth(t *testing.T) {
 			}
 		}
 		last = grown.ingest(t, in)
-		if !last.Changed {
-			t.Fatal("a part changed nothing")
+		if !last.Changed || last.Grown != part.grows {
+			t.Fatalf("part %d: the lake changed %v, and grew %v", i, last.Changed, last.Grown)
 		}
 	}
 	whole := newHub(t)
@@ -335,6 +348,15 @@ func TestMonthByMonth(t *testing.T) {
 	for i, table := range a.Manifest.Tables {
 		if got, want := rowsOf(t, a, table.Name), rowsOf(t, b, b.Manifest.Tables[i].Name); !maps.Equal(got, want) {
 			t.Errorf("%s: the rows differ (%d and %d)", table.Name, len(got), len(want))
+		}
+	}
+	a, _, err = writer.Compact(t.Context(), grown.lake, duck.Config{TempDir: t.TempDir()}, time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, table := range a.Manifest.Tables {
+		if !slices.Equal(table.Files, b.Manifest.Tables[i].Files) {
+			t.Errorf("%s: compacted, its files are not those of all at once", table.Name)
 		}
 	}
 	if a.Manifest.Sources[0].Quarantined != b.Manifest.Sources[0].Quarantined {

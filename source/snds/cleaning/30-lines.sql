@@ -1,19 +1,20 @@
--- The units together, with their persons. due_ are the rows of the units that
--- this load has to map: all of them, or what it brings and takes away.
+-- The units together, with their persons. every_care says of which part of the
+-- units a line is: common to the lake before and after this load, added by it, or
+-- gone with a unit that it replaces.
 
 -- D08, D09: the reference translates a CIP7, or the rule of the CIP13 does.
 CREATE TABLE translation AS
 SELECT lpad(PHA_PRS_IDE, 7, '0') AS cip7, min(PHA_CIP_C13) AS cip13 FROM ir_pha_r WHERE PHA_PRS_IDE IS NOT NULL GROUP BY ALL;
 
 CREATE VIEW line AS
-SELECT l.kind, b.person_id, l.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)) AS code, l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id
-FROM unit_care l
+SELECT l.kind, b.person_id, l.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)) AS code, l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id, l.part
+FROM every_care l
 JOIN beneficiary b ON b.identity = l.identity
 LEFT JOIN translation r ON r.cip7 = l.cip7
 UNION ALL
 -- A number that a beneficiary table knows by now.
-SELECT l.kind, b.person_id, b.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)), l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id
-FROM unit_unknown_care l
+SELECT l.kind, b.person_id, b.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)), l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id, l.part
+FROM every_unknown_care l
 JOIN beneficiary b ON b.psa = l.psa AND b.rng IS NOT DISTINCT FROM l.rng
 LEFT JOIN translation r ON r.cip7 = l.cip7;
 
@@ -43,21 +44,6 @@ INSERT INTO ledger
 SELECT fate, 'T_MCOaaC', count(*), CASE WHEN fate = 'M09' THEN 0 ELSE count(*) END FROM stay_fate WHERE fate IN ('M09', 'P06') GROUP BY fate
 UNION ALL
 SELECT fate, 'T_MCOaaCSTC', count(*), CASE WHEN fate = 'M09' THEN 0 ELSE count(*) END FROM outpatient_fate WHERE fate IN ('M09', 'P06') GROUP BY fate;
-
-CREATE VIEW clean_stay AS
-SELECT s.*, h.person_id FROM due_stay s JOIN holder h ON h.psa = s.psa WHERE s.removed_by IS NULL AND s.entry IS NOT NULL AND h.person_id IS NOT NULL;
-CREATE VIEW clean_stay_act AS
-SELECT a.*, h.person_id FROM due_stay_act a JOIN holder h ON h.psa = a.psa WHERE h.person_id IS NOT NULL;
-CREATE VIEW clean_stay_diagnosis AS
-SELECT d.*, h.person_id FROM due_stay_diagnosis d JOIN holder h ON h.psa = d.psa WHERE h.person_id IS NOT NULL;
-CREATE VIEW clean_stay_unit AS
-SELECT u.*, h.person_id FROM due_stay_unit u JOIN holder h ON h.psa = u.psa WHERE h.person_id IS NOT NULL;
-CREATE VIEW clean_outpatient AS
-SELECT v.*, h.person_id FROM due_outpatient v JOIN holder h ON h.psa = v.psa WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND h.person_id IS NOT NULL;
-CREATE VIEW clean_outpatient_act AS
-SELECT a.*, h.person_id FROM due_outpatient_act a JOIN holder h ON h.psa = a.psa WHERE h.person_id IS NOT NULL;
-CREATE VIEW clean_clinic AS
-SELECT DISTINCT b.person_id, c.entry, c.leaving, c.finess FROM due_clinic c JOIN beneficiary b ON b.identity = c.identity;
 
 -- Professionals, with the speciality they state most often. Their numbers stay
 -- in the vault; provider (executor, provider_id) is filled there.

@@ -1,0 +1,143 @@
+package snds
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"galien/cdm"
+	"galien/lake"
+	"galien/lake/duck"
+)
+
+// A load that brings little beside what the lake has grows it: only the care that
+// its lines touch is mapped, as it was (in the schema before) and as it is, and
+// what differs leaves the lake and enters it. Small tables are staged whole.
+
+// wholeShare is the part of all rows, one in so many, beyond which a load maps
+// everything anew.
+const wholeShare = 4
+
+// changed are the tables that grow.
+var changed = []string{"visit_occurrence", "visit_detail", "condition_occurrence", "procedure_occurrence", "drug_exposure", "device_exposure", "measurement"}
+
+// netting are the rules whose counts come of the lines that are mapped.
+var netting = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D10", "D11", "E01"}
+
+// partition compares the units before and after the load, and decides whether
+// the lake grows. It does not where persons may change (a reference table came,
+// or a rule is off that makes some), nor where the load brings much.
+func (g *ingest) partition() {
+	has := func(list []lake.Unit, u lake.Unit) bool {
+		return slices.ContainsFunc(list, func(v lake.Unit) bool { return v.Name == u.Name && v.Content == u.Content })
+	}
+	var all, moved int64
+	persons := false
+	count := func(list []lake.Unit, into *int64) {
+		for _, u := range list {
+			for _, n := range g.pages[u.Content].Rows {
+				*into += n
+			}
+			_, isReference := reads[u.Name]
+			persons = persons || isReference && into == &moved
+		}
+	}
+	for _, u := range g.units {
+		if has(g.before.Units, u) {
+			g.parts.common = append(g.parts.common, u)
+		} else {
+			g.parts.added = append(g.parts.added, u)
+		}
+	}
+	g.grows = len(g.parts.common) > 0 && len(g.without) == 0
+	for _, u := range g.before.Units {
+		if has(g.units, u) {
+			continue
+		}
+		k, err := g.store.open(u)
+		if err != nil {
+			g.grows = false // everything is made anew without it
+			continue
+		}
+		g.pages[u.Content] = k
+		g.parts.gone = append(g.parts.gone, u)
+	}
+	count(g.units, &all)
+	count(g.parts.added, &moved)
+	count(g.parts.gone, &moved)
+	g.grows = g.grows && !persons && moved*wholeShare < all && g.hasTables()
+	if !g.grows {
+		g.parts = parts{common: g.units}
+	}
+}
+
+// hasTables reports whether the current snapshot has every table that grows.
+func (g *ingest) hasTables() bool {
+	for _, name := range changed {
+		if _, ok := g.base.Table(name); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// recall makes, in the schema before, what the lake has of the care that the
+// load touches.
+func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
+	const action = "recall the lake"
+	shapes, err := g.shapes(ctx)
+	if err != nil {
+		return err
+	}
+	statements := []string{"CREATE SCHEMA before", "USE before", "CREATE TABLE before.ledger AS FROM shape_ledger",
+		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'"}
+	for _, table := range shapes {
+		statements = append(statements, "CREATE VIEW before.due_"+table+" AS FROM "+g.files(table, g.parts.gone))
+	}
+	for _, s := range statements {
+		if _, err := conn.ExecContext(ctx, s); err != nil {
+			return duck.Error(action, err)
+		}
+	}
+	if err := g.clean(ctx, conn, "33-stays", "31-netting", "50-visits"); err != nil {
+		return err
+	}
+	for _, name := range changed {
+		query, err := mapping(name)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "CREATE TABLE before.mapped_"+name+" AS "+query); err != nil {
+			return duck.Error(action, err)
+		}
+	}
+	// The rules' counts: those of the snapshot, less what they were of this care;
+	// what they are now is in the ledger already.
+	of := "rule IN (SELECT unnest(" + list(netting) + "))"
+	if _, err := conn.ExecContext(ctx, "INSERT INTO main.ledger SELECT rule, tab, -touched, -removed FROM before.ledger WHERE "+of); err != nil {
+		return duck.Error(action, err)
+	}
+	for _, c := range g.before.Rules {
+		if !slices.Contains(netting, c.Rule) {
+			continue
+		}
+		if _, err := conn.ExecContext(ctx, "INSERT INTO main.ledger VALUES (?, ?, ?, ?)", c.Rule, c.Table, c.Touched, c.Removed); err != nil {
+			return duck.Error(action, err)
+		}
+	}
+	_, err = conn.ExecContext(ctx, "USE main")
+	return duck.Error(action, err)
+}
+
+// change stages what differs of a table that grows.
+func (g *ingest) change(ctx context.Context, t cdm.Table, query string) error {
+	now, before := "mapped_"+t.Name, "before.mapped_"+t.Name
+	if _, err := g.w.DB().ExecContext(ctx, "CREATE TABLE "+now+" AS "+query); err != nil {
+		return duck.Error("map "+t.Name, err)
+	}
+	return g.w.StageChange(ctx, t,
+		fmt.Sprintf("FROM %s EXCEPT ALL FROM %s", now, before),
+		fmt.Sprintf("SELECT person_id, %s FROM (FROM %s EXCEPT ALL FROM %s)", strings.ToLower(t.PrimaryKey()), before, now))
+}
