@@ -4,6 +4,7 @@
 #   make test    every test, in a few minutes
 #   make check   formatting, vet, staticcheck, module hashes, tests
 #   make bench-circe  the phenotype library on 300,000 to 10 million persons
+#   make bench-snds   an invented extraction of PERSONS persons and three years
 #   make demo    the whole journey on a small made-up population
 #   make circe   every reference definition against OHDSI Circe's own answers
 #   make rules   every cleaning rule of the claims switched off, one by one
@@ -21,7 +22,7 @@ SHARD   ?= 1/1
 KILLS   ?= 50
 PERSONS ?= 1000000
 
-.PHONY: build test check circe rules bench bench-circe demo fuzz differential crash clean
+.PHONY: build test check circe rules bench bench-circe bench-snds demo fuzz differential crash clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -52,6 +53,9 @@ bench:
 
 bench-circe:
 	GALIEN_BENCH=circe $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 120m ./engine/columnar
+
+bench-snds:
+	GALIEN_BENCH=snds GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench BenchmarkClaims -benchtime 1x -timeout 180m ./cmd/galien
 
 demo: build
 	./bin/galien demo

@@ -24,6 +24,10 @@ import (
 // loadMemory bounds the engine that sorts a load; the rest goes to the disk.
 const loadMemory = "2GiB"
 
+// claimsMemory bounds it for claims, of which one table may be larger than all
+// other sources: with what the program itself takes, a load stays below 8 GiB.
+const claimsMemory = "5GiB"
+
 func newIngestCommand() *cobra.Command {
 	var name string
 	var without []string
@@ -243,14 +247,35 @@ func orNone(s string) string {
 	return s
 }
 
-// printReasons prints counts, each with what can be done.
+// printReasons says where rows failed and why; what failed alike in several files
+// of a table is one line.
 func printReasons(w io.Writer, reasons []source.Count) {
+	type failure struct {
+		table, field string
+		code         source.Code
+	}
+	alike := map[failure][]source.Count{}
+	var order []failure
 	for _, c := range reasons {
-		where := c.File
-		if c.Field != "" {
-			where += ", " + c.Field
+		f := failure{c.Table, c.Field, c.Code}
+		if alike[f] == nil {
+			order = append(order, f)
 		}
-		fmt.Fprintf(w, "  %d rows of %s: %s (%s)\n", c.Rows, where, c.Code, c.Code.Reason())
+		alike[f] = append(alike[f], c)
+	}
+	for _, f := range order {
+		var rows int64
+		for _, c := range alike[f] {
+			rows += c.Rows
+		}
+		where := alike[f][0].File
+		if n := len(alike[f]); n > 1 {
+			where = fmt.Sprintf("%s and %d more files", where, n-1)
+		}
+		if f.field != "" {
+			where += ", " + f.field
+		}
+		fmt.Fprintf(w, "  %d rows of %s: %s (%s)\n", rows, where, f.code, f.code.Reason())
 	}
 }
 

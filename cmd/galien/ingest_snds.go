@@ -28,7 +28,7 @@ func (h *hub) ingestClaims(cmd *cobra.Command, dir, name string, without []strin
 	show := showLoad(cmd.ErrOrStderr())
 	load := snds.Load{
 		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Dir: dir, Name: name, Without: without, Afresh: afresh, Now: h.now(),
-		Engine:   duck.Config{MemoryLimit: loadMemory},
+		Engine:   duck.Config{MemoryLimit: claimsMemory},
 		Progress: func(p snds.Progress) { show(omop.Progress(p)) },
 	}
 	var report snds.Report
