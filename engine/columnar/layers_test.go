@@ -187,3 +187,4 @@ func BenchmarkLayers(b *testing.B) {
 		})
 	}
 }
+
