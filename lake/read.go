@@ -96,13 +96,13 @@ func readParts(ctx context.Context, parts []Part, model cdm.Table, columns []str
 		}
 	}
 	for {
-		var first *scanner
-		for _, s := range open {
-			if s.row != nil && (first == nil || before(s.row, first.row, by)) {
+		first := open[0]
+		for _, s := range open[1:] {
+			if s.row != nil && (first.row == nil || before(s.row, first.row, by)) {
 				first = s
 			}
 		}
-		if first == nil {
+		if first.row == nil {
 			return nil
 		}
 		if err := yield(first.row[:asked]); err != nil {

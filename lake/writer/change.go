@@ -22,10 +22,15 @@ const maxRemoved = 5
 
 // change is what leaves a table of the current snapshot.
 type change struct {
-	// leaves counts the rows that leave each file, by its name. Their positions
-	// are in the table removed_ and the name of the table.
+	// leaves counts the rows that leave each file, by its name; positionsTable
+	// holds their positions.
 	leaves map[string]int64
 }
+
+// pairsTable names the rows that leave a table, by person and key, and
+// positionsTable their places in the files.
+func pairsTable(t cdm.Table) string     { return duck.Ident("stage_" + t.Name + "_pairs") }
+func positionsTable(t cdm.Table) string { return duck.Ident("stage_" + t.Name + "_positions") }
 
 // StageChange stages a change of a table of the current snapshot: the rows of
 // the query added come to it, as in StageQuery, and the rows that removed names
@@ -73,7 +78,7 @@ func (w *Writer) StageChange(ctx context.Context, t cdm.Table, added, removed st
 func (s *Stage) find(ctx context.Context, removed string) error {
 	t, db := s.table, s.w.db
 	action := "change " + t.Name
-	leaving, found := duck.Ident("leaving_"+t.Name), duck.Ident("removed_"+t.Name)
+	leaving, found := pairsTable(t), positionsTable(t)
 	if n, err := s.w.width(ctx, action, removed); err != nil {
 		return err
 	} else if n != 2 {
@@ -235,7 +240,7 @@ func joined(t cdm.Table, pieces []piece, rows int64) piece {
 
 // leaving returns the query of the positions that leave the file of a piece.
 func (p piece) leaving(t cdm.Table) string {
-	return "SELECT position FROM " + duck.Ident("removed_"+t.Name) + " WHERE file = " + duck.Quote(p.kept.File().Name)
+	return "SELECT position FROM " + positionsTable(t) + " WHERE file = " + duck.Quote(p.kept.File().Name)
 }
 
 // writeRemoval writes the removal of a file that is carried over: what has left

@@ -144,8 +144,12 @@ func (w *Writer) forget(s *Stage) {
 // drop removes the tables of a stage and forgets it.
 func (s *Stage) drop(ctx context.Context) error {
 	defer s.w.forget(s)
-	for _, table := range []string{s.name, "leaving_" + s.table.Name, "removed_" + s.table.Name} {
-		if _, err := s.w.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+duck.Ident(table)); err != nil {
+	tables := []string{duck.Ident(s.name)}
+	if s.change != nil {
+		tables = append(tables, pairsTable(s.table), positionsTable(s.table))
+	}
+	for _, table := range tables {
+		if _, err := s.w.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 			return duck.Error("drop stage of "+s.table.Name, err)
 		}
 	}
