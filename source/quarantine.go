@@ -57,6 +57,8 @@ const (
 	UnknownFormat Code = "unknown_format"
 	WrongLength   Code = "wrong_length"
 	UnknownStay   Code = "unknown_stay"
+	UnlinkedStay  Code = "unlinked_stay"
+	AmbiguousStay Code = "ambiguous_stay"
 )
 
 // reasons are the codes in words, each with what can be done.
@@ -80,7 +82,9 @@ var reasons = map[Code]string{
 
 	UnknownFormat: "the line says no kind and version that this program knows (docs/sources/pmsi.md lists them)",
 	WrongLength:   "the line is not as long as its version and its counters say: export the file again",
-	UnknownStay:   "no VID-HOSP line has this administrative number of stay: bring the VID-HOSP of the same stays, then ingest again",
+	UnknownStay:   "no VID-HOSP or ANO-HOSP line has this administrative number of stay: bring the VID-HOSP of the same stays, then ingest again",
+	UnlinkedStay:  "no TRA line has the index of this RSA with days in its month and as many as its nights: bring the TRA that was made with it, then ingest again",
+	AmbiguousStay: "several TRA lines fit this RSA, and name different stays: ingest one establishment and one transmission at a time",
 }
 
 // Reason returns the code in words, with what can be done about it.

@@ -52,10 +52,10 @@ month corrects the care that its lines are about. --afresh makes the snapshot of
 this delivery alone; --without D16 switches a rule off. Tables that are not read
 are set aside by name.
 
-With pmsi, read the fixed-width files of a hospital: RUM or RSS, with the VID-HOSP
-of the same stays, in any version and any order; the kind and version of each line
-are found from the line. They replace what the hub had. RSA and ANO-HOSP are read
-and counted, and not mapped.`,
+With pmsi, read the fixed-width files of a hospital: RUM, RSS or RSA, with the
+VID-HOSP or ANO-HOSP of the same stays, and the TRA of the RSA, in any version and
+any order; the kind and version of each line are found from the line. They replace
+what the hub had. A stay that is there as RSS and as RSA counts once, as RSS.`,
 		Args: cobra.MinimumNArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[1] != omop.Kind && args[1] != snds.Kind && args[1] != pmsi.Kind {

@@ -70,11 +70,7 @@ func printPMSI(w io.Writer, hub string, r pmsi.Report, seconds float64) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "file\tformat\tlines\t")
 	for _, f := range r.Files {
-		note := ""
-		if !f.Mapped {
-			note = "read, not mapped"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", f.File, f.Format, f.Lines, note)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t\n", f.File, f.Format, f.Lines)
 	}
 	fmt.Fprintln(tw, "\t\t\t\ntable written\t\trows\t")
 	for _, t := range r.Written {
@@ -89,10 +85,13 @@ func printPMSI(w io.Writer, hub string, r pmsi.Report, seconds float64) error {
 	}
 	var remarks []string
 	if r.Unnumbered > 0 {
-		remarks = append(remarks, fmt.Sprintf("%d stays have a VID-HOSP line without any number of a person; each is a person of its own", r.Unnumbered))
+		remarks = append(remarks, fmt.Sprintf("%d stays have a VID-HOSP or ANO-HOSP line without any number of a person; each is a person of its own", r.Unnumbered))
 	}
 	if r.WithoutStay > 0 {
-		remarks = append(remarks, fmt.Sprintf("%d VID-HOSP lines are of stays that no RUM or RSS describes; they make no person", r.WithoutStay))
+		remarks = append(remarks, fmt.Sprintf("%d VID-HOSP or ANO-HOSP lines are of stays that no RUM, RSS or RSA describes; they make no person", r.WithoutStay))
+	}
+	if r.Doubled > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d RSA are of stays that are there as RSS too; the RSS count", r.Doubled))
 	}
 	var odd []string
 	for _, o := range r.Odd {

@@ -121,7 +121,7 @@ func (g *ingest) retire(ctx context.Context, bad []located) error {
 func (g *ingest) report(rep *Report, bad []located) {
 	for _, in := range g.d.inputs {
 		for f, n := range in.lines {
-			rep.Files = append(rep.Files, FileReport{in.name, f.String(), n, f.mapped()})
+			rep.Files = append(rep.Files, FileReport{in.name, f.String(), n})
 		}
 	}
 	slices.SortFunc(rep.Files, func(a, b FileReport) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Format, b.Format)) })
