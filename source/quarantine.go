@@ -17,6 +17,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -25,8 +26,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"galien"
@@ -185,6 +188,21 @@ func (x *Index) Close() error {
 	return nil
 }
 
+// WriteIndex makes an index of rejections durable and returns its id and its
+// rows, as Seal does.
+func WriteIndex(dir string, rows iter.Seq[Rejection]) (id string, n int64, err error) {
+	x, err := NewIndex(dir)
+	if err != nil {
+		return "", 0, err
+	}
+	for r := range rows {
+		if err := x.Add(r); err != nil {
+			return "", 0, errors.Join(err, x.Close())
+		}
+	}
+	return x.Seal()
+}
+
 func removeIfThere(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -254,6 +272,27 @@ type Count struct {
 	Field string `json:"field,omitempty"`
 	Code  Code   `json:"code"`
 	Rows  int64  `json:"rows"`
+}
+
+// Tally counts rejections by table, file, field and code.
+type Tally map[Count]int64
+
+// Add counts a rejection.
+func (t Tally) Add(r Rejection) {
+	t[Count{Table: r.Table, File: r.File, Field: r.Field, Code: r.Code}]++
+}
+
+// Counts returns the counts by table, file, field and code.
+func (t Tally) Counts() []Count {
+	list := make([]Count, 0, len(t))
+	for c, n := range t {
+		c.Rows = n
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.File, b.File), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
+	})
+	return list
 }
 
 // CleanIndexes removes from dir the indexes that keep does not name and what an

@@ -328,15 +328,16 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 		return rep, err
 	}
 	defer intake.Close()
-	index, err := source.NewIndex(g.load.Quarantine)
-	if err != nil {
+	if err := keep(bad, intake); err != nil {
 		return rep, err
 	}
-	defer index.Close()
-	if err := keep(bad, index, intake); err != nil {
-		return rep, err
-	}
-	id, quarantined, err := index.Seal()
+	id, quarantined, err := source.WriteIndex(g.load.Quarantine, func(yield func(source.Rejection) bool) {
+		for _, l := range bad {
+			if !yield(l.Rejection) {
+				return
+			}
+		}
+	})
 	if err != nil {
 		return rep, err
 	}
