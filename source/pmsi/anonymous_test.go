@@ -211,6 +211,24 @@ func TestStayTwice(t *testing.T) {
 	}
 }
 
+// TestUnitsWithoutNights gives units whose nights the RSA does not say, or says to
+// be more than those of the stay: no unit leaves the days of the stay.
+func TestUnitsWithoutNights(t *testing.T) {
+	for nights, want := range map[[2]string]string{
+		{"", ""}:         "[[2016-09-05 2016-09-05] [2016-09-05 2016-09-09]]",
+		{"0001", ""}:     "[[2016-09-05 2016-09-06] [2016-09-06 2016-09-09]]",
+		{"0009", "0001"}: "[[2016-09-05 2016-09-09] [2016-09-09 2016-09-09]]",
+	} {
+		line := writeLine(t, "RSA", "229", fields{"FINESS": "699900015", "NRSA": "7", "VFRSSG": "122", "MSOR": "09", "ASOR": "2016", "NDA": "0000", "NZA": "00000", "DP": "I409"},
+			fields{"group": "RU", "DSP": nights[0]}, fields{"group": "RU", "DSP": nights[1]})
+		h := newHub(t)
+		h.ingest(t, put(t, "a.txt", strings.Join([]string{line, link(t, nil), hashed(t, "V012", nil)}, "\n")))
+		if got := fmt.Sprint(h.read(t, "visit_detail", "visit_detail_start_date", "visit_detail_end_date")); got != want {
+			t.Errorf("units of %q nights: %s, want %s", nights, got, want)
+		}
+	}
+}
+
 // TestChained says who is one person by ANO-HOSP: pairs of stays, each pair in a
 // year of its own.
 func TestChained(t *testing.T) {
@@ -285,6 +303,7 @@ func TestBirthByAge(t *testing.T) {
 		// From 28 March 2016: born between 29 March 1986 and 28 March 1987, and so
 		// between 6 September 1986 and 28 March 1987.
 		{"two stays narrow the days", fields{"AGEA": "029"}, fields{"AGEA": "029", "MSOR": "04"}, "[1986  2]"},
+		{"days in one stay and years in another", fields{"AGEA": "000", "AGEJ": "100"}, fields{"AGEA": "001", "MSOR": "04", "ASOR": "2018"}, "[2016 5 2]"},
 		{"days of a newborn", fields{"AGEA": "000", "AGEJ": "000"}, nil, "[2016 9 2]"},
 		{"days below one year", fields{"AGEA": "   ", "AGEJ": "100"}, nil, "[2016 5 2]"},
 		{"nothing", fields{"AGEA": "", "SEXE": "3"}, nil, "[  3]"},
@@ -298,7 +317,8 @@ func TestBirthByAge(t *testing.T) {
 		}
 		add(i, c.first, nil)
 		if c.second != nil {
-			add(100+i, c.second, fields{"DENTR": "28032016", "DSOR": "01042016"})
+			year := with(fields{"ASOR": "2016"}, c.second)["ASOR"]
+			add(100+i, c.second, fields{"DENTR": "2803" + year, "DSOR": "0104" + year})
 		}
 	}
 	h := newHub(t)
