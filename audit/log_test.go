@@ -658,3 +658,28 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 }
+
+// FuzzEntry gives any line: it is refused, or what it says is the same when it is
+// written again.
+func FuzzEntry(f *testing.F) {
+	f.Add([]byte(`{"time":"2024-01-01T00:00:00.000000001Z","actor":"a","action":"ingest","outcome":"done","details":{"rows":"1"}}`))
+	f.Add([]byte(`{"time":"2024-01-01T02:00:00+02:00","actor":"a","action":"ingest","outcome":"done"} {}`))
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		e, err := decodeEntry(line)
+		if err != nil {
+			return
+		}
+		written, err := e.encode()
+		if err != nil {
+			return
+		}
+		again, err := decodeEntry(written)
+		if err != nil {
+			t.Fatalf("what was written is not read: %v", err)
+		}
+		if !again.Time.Equal(e.Time) || again.Actor != e.Actor || again.Action != e.Action || again.Outcome != e.Outcome || len(again.Details) != len(e.Details) {
+			t.Fatalf("%+v is read back as %+v", e, again)
+		}
+	})
+}

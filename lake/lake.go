@@ -183,6 +183,26 @@ func (l *Lake) History() ([]Commit, error) {
 	return commits, nil
 }
 
+// QuarantineIndexes returns the ids of the quarantine indexes that a committed
+// snapshot names; the others are of no use.
+func (l *Lake) QuarantineIndexes() (map[string]bool, error) {
+	history, err := l.History()
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for _, c := range history {
+		s, err := l.Snapshot(c.Snapshot)
+		if err != nil {
+			return nil, err
+		}
+		for _, src := range s.Manifest.Sources {
+			named[src.Quarantine] = true
+		}
+	}
+	return named, nil
+}
+
 // head is the content of CURRENT: the number of the last commit and the hash
 // of its record. Its zero value stands for a lake without a commit.
 type head struct {

@@ -17,6 +17,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -25,8 +26,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"galien"
@@ -57,6 +60,8 @@ const (
 	UnknownFormat Code = "unknown_format"
 	WrongLength   Code = "wrong_length"
 	UnknownStay   Code = "unknown_stay"
+	UnlinkedStay  Code = "unlinked_stay"
+	AmbiguousStay Code = "ambiguous_stay"
 )
 
 // reasons are the codes in words, each with what can be done.
@@ -80,7 +85,9 @@ var reasons = map[Code]string{
 
 	UnknownFormat: "the line says no kind and version that this program knows (docs/sources/pmsi.md lists them)",
 	WrongLength:   "the line is not as long as its version and its counters say: export the file again",
-	UnknownStay:   "no VID-HOSP line has this administrative number of stay: bring the VID-HOSP of the same stays, then ingest again",
+	UnknownStay:   "no VID-HOSP or ANO-HOSP line has this administrative number of stay: bring the VID-HOSP of the same stays, then ingest again",
+	UnlinkedStay:  "no TRA line has the index of this RSA with days in its month and as many as its nights: bring the TRA that was made with it, then ingest again",
+	AmbiguousStay: "several TRA lines fit this RSA, and name different stays: ingest one establishment and one transmission at a time",
 }
 
 // Reason returns the code in words, with what can be done about it.
@@ -181,6 +188,21 @@ func (x *Index) Close() error {
 	return nil
 }
 
+// WriteIndex makes an index of rejections durable and returns its id and its
+// rows, as Seal does.
+func WriteIndex(dir string, rows iter.Seq[Rejection]) (id string, n int64, err error) {
+	x, err := NewIndex(dir)
+	if err != nil {
+		return "", 0, err
+	}
+	for r := range rows {
+		if err := x.Add(r); err != nil {
+			return "", 0, errors.Join(err, x.Close())
+		}
+	}
+	return x.Seal()
+}
+
 func removeIfThere(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -250,6 +272,27 @@ type Count struct {
 	Field string `json:"field,omitempty"`
 	Code  Code   `json:"code"`
 	Rows  int64  `json:"rows"`
+}
+
+// Tally counts rejections by table, file, field and code.
+type Tally map[Count]int64
+
+// Add counts a rejection.
+func (t Tally) Add(r Rejection) {
+	t[Count{Table: r.Table, File: r.File, Field: r.Field, Code: r.Code}]++
+}
+
+// Counts returns the counts by table, file, field and code.
+func (t Tally) Counts() []Count {
+	list := make([]Count, 0, len(t))
+	for c, n := range t {
+		c.Rows = n
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.File, b.File), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
+	})
+	return list
 }
 
 // CleanIndexes removes from dir the indexes that keep does not name and what an

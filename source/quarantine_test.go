@@ -1,9 +1,12 @@
 package source
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +81,35 @@ func TestIndexIsNamedByItsContent(t *testing.T) {
 	}
 }
 
+// TestWriteIndex writes the same index in one call, and counts what is in it.
+func TestWriteIndex(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "quarantine")
+	rows := []Rejection{
+		{Table: "death", File: "b.csv", Line: 3, Field: "death_date", Code: NotDate},
+		{Table: "death", File: "a.csv", Line: 4, Field: "death_date", Code: NotDate},
+		{Table: "death", File: "b.csv", Line: 5, Field: "death_date", Code: NotDate},
+		{Table: "death", File: "b.csv", Line: 6, Code: UnreadableRow},
+	}
+	id, n, err := WriteIndex(dir, slices.Values(rows))
+	if err != nil || n != 4 || !slices.Equal(read(t, dir, id), rows) {
+		t.Errorf("%d rows in %s: %v", n, id, err)
+	}
+	counts := Tally{}
+	for _, r := range rows {
+		counts.Add(r)
+	}
+	want := []Count{{"death", "a.csv", "death_date", NotDate, 1}, {"death", "b.csv", "", UnreadableRow, 1}, {"death", "b.csv", "death_date", NotDate, 2}}
+	if got := counts.Counts(); !slices.Equal(got, want) {
+		t.Errorf("counts %v, want %v", got, want)
+	}
+	if id, n, err := WriteIndex(dir, slices.Values(rows[:0])); id != "" || n != 0 || err != nil {
+		t.Errorf("no rows: %q, %d, %v", id, n, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%d files, want the index (%v)", len(entries), err)
+	}
+}
+
 func TestDamagedIndex(t *testing.T) {
 	id := "6acf5f022406febe"
 	whole, err := os.ReadFile(filepath.Join("testdata", "format1", id+indexExt))
@@ -125,8 +157,8 @@ func TestReasons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(reasons) != 18 {
-		t.Errorf("%d codes, want the 18 that the format's page lists", len(reasons))
+	if len(reasons) != 20 {
+		t.Errorf("%d codes, want the 20 that the format's page lists", len(reasons))
 	}
 	for code := range reasons {
 		if !strings.Contains(string(doc), "| `"+string(code)+"` |") {
@@ -136,4 +168,30 @@ func TestReasons(t *testing.T) {
 	if Code("other").Known() {
 		t.Error("a code outside the list is known")
 	}
+}
+
+// FuzzIndex gives an index of any content under the name of its hash: rejections of
+// the closed list, or Corrupt.
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"table":"death","file":"d.csv","sha256":"aa","line":3,"field":"death_date","code":"not_date"}` + "\n"))
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"code":"not_date","more":1}`))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, content []byte) {
+		dir := t.TempDir()
+		sum := sha256.Sum256(content)
+		id := hex.EncodeToString(sum[:])[:idLen]
+		if err := os.WriteFile(filepath.Join(dir, id+indexExt), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := ReadIndex(dir, id, func(r Rejection) error {
+			if !r.Code.Known() {
+				t.Fatal("a rejection has a code outside the list")
+			}
+			return nil
+		})
+		if err != nil && galien.KindOf(err) != galien.Corrupt {
+			t.Fatalf("%v, want Corrupt", err)
+		}
+	})
 }

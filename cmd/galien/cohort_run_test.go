@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -509,4 +511,40 @@ func BenchmarkCohortRows(b *testing.B) {
 	if err := tab.close(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// FuzzJournal gives a journal of any content: it is Corrupt, or a cut of it says a
+// beginning of the same records.
+func FuzzJournal(f *testing.F) {
+	head, err := journalLine(journalHead{Format: unfinishedFormat})
+	if err != nil {
+		f.Fatal(err)
+	}
+	line, err := journalLine(record{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(slices.Concat(head, line, line), 3)
+	f.Add(slices.Concat(head, line[:len(line)-1]), 0)
+	f.Add([]byte("00000000 {}\n"), 0)
+	f.Add([]byte(" \n"), 0)
+	f.Fuzz(func(t *testing.T, content []byte, cut int) {
+		path := filepath.Join(t.TempDir(), "journal")
+		read := func(b []byte) ([]record, error) {
+			writeFile(t, path, b)
+			_, records, err := readJournal(path)
+			if err != nil && galien.KindOf(err) != galien.Corrupt {
+				t.Fatalf("%v, want Corrupt", err)
+			}
+			return records, err
+		}
+		all, err := read(content)
+		if cut < 0 || cut > len(content) {
+			return
+		}
+		some, errCut := read(content[:cut])
+		if err != nil && errCut == nil || len(some) > len(all) || len(some) > 0 && !reflect.DeepEqual(some, all[:len(some)]) {
+			t.Fatalf("%d records, and %d of a part of it", len(all), len(some))
+		}
+	})
 }

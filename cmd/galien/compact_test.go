@@ -16,8 +16,8 @@ import (
 	"galien/lake/writer"
 )
 
-// exported returns the lines of each file of an export or extract, sorted.
-func exported(t *testing.T, args ...string) map[string][]string {
+// exportedLines returns the lines of each file of an export or extract, sorted.
+func exportedLines(t *testing.T, args ...string) map[string][]string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
 	mustRun(t, append(args, "--out", dir)...)
@@ -58,8 +58,8 @@ func TestCompact(t *testing.T) {
 		"ExpressionLimit":{"Type":"All"},"CollapseSettings":{"CollapseType":"ERA","EraPad":0}}`))
 	answers := func() []map[string][]string {
 		return []map[string][]string{
-			exported(t, "export", hub, "--permit", permit),
-			exported(t, "extract", hub, "--permit", permit, "--cohort", cohort, "--format", "csv", "--id", "1"),
+			exportedLines(t, "export", hub, "--permit", permit),
+			exportedLines(t, "extract", hub, "--permit", permit, "--cohort", cohort, "--format", "csv", "--id", "1"),
 		}
 	}
 	want := answers()

@@ -56,10 +56,10 @@ month corrects the care that its lines are about. --afresh makes the snapshot of
 this delivery alone; --without D16 switches a rule off. Tables that are not read
 are set aside by name.
 
-With pmsi, read the fixed-width files of a hospital: RUM or RSS, with the VID-HOSP
-of the same stays, in any version and any order; the kind and version of each line
-are found from the line. They replace what the hub had. RSA and ANO-HOSP are read
-and counted, and not mapped.`,
+With pmsi, read the fixed-width files of a hospital: RUM, RSS or RSA, with the
+VID-HOSP or ANO-HOSP of the same stays, and the TRA of the RSA, in any version and
+any order; the kind and version of each line are found from the line. They replace
+what the hub had. A stay that is there as RSS and as RSA counts once, as RSS.`,
 		Args: cobra.MinimumNArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[1] != omop.Kind && args[1] != snds.Kind && args[1] != pmsi.Kind {
@@ -114,19 +114,36 @@ func (h *hub) ingest(ctx context.Context, dir, name string, stderr io.Writer) (r
 	if err != nil {
 		return report, 0, err
 	}
-	load.Progress = showLoad(stderr)
-	err = h.audited(ctx, "ingest", func() (string, map[string]string, error) {
-		began := time.Now()
+	seconds, err = h.auditedLoad(ctx, stderr, func(show func(omop.Progress)) (loaded, error) {
+		load.Progress = show
 		report, err = omop.Ingest(ctx, load)
-		load.Progress(omop.Progress{Step: "end"})
-		seconds = time.Since(began).Seconds()
-		return report.Snapshot, map[string]string{
-			"changed":     fmt.Sprint(report.Changed),
-			"rows":        fmt.Sprint(report.Read),
-			"quarantined": fmt.Sprint(report.Quarantined),
-		}, err
+		return loaded{report.Snapshot, report.Changed, report.Read, report.Quarantined, nil}, err
 	})
 	return report, seconds, err
+}
+
+// loaded is what the audit log says of a load.
+type loaded struct {
+	snapshot          string
+	changed           bool
+	read, quarantined int64
+	more              map[string]string
+}
+
+// auditedLoad runs a load of any kind between two entries of the audit log,
+// shows its progress, and returns how long it took.
+func (h *hub) auditedLoad(ctx context.Context, stderr io.Writer, run func(show func(omop.Progress)) (loaded, error)) (seconds float64, err error) {
+	show := showLoad(stderr)
+	err = h.audited(ctx, "ingest", func() (string, map[string]string, error) {
+		began := time.Now()
+		l, err := run(show)
+		show(omop.Progress{Step: "end"})
+		seconds = time.Since(began).Seconds()
+		details := map[string]string{"changed": fmt.Sprint(l.changed), "rows": fmt.Sprint(l.read), "quarantined": fmt.Sprint(l.quarantined)}
+		maps.Copy(details, l.more)
+		return l.snapshot, details, err
+	})
+	return seconds, err
 }
 
 // load returns what a load of an OMOP source needs of the hub.
@@ -205,12 +222,8 @@ func printIngest(w io.Writer, hub string, r omop.Report, seconds float64) error 
 		_, err := fmt.Fprintf(w, "Nothing changed: snapshot %s holds this content already (%d persons).\n", r.Snapshot, r.Persons)
 		return err
 	}
-	verb := "Committed snapshot " + r.Snapshot
-	if !r.Changed {
-		verb = "Nothing changed: snapshot " + r.Snapshot + " holds this content already"
-	}
 	fmt.Fprintf(w, "%s: %d persons, %d rows kept of %d, %d in quarantine, %.1f s (%.0f rows/s).\n",
-		verb, r.Persons, r.Kept, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
+		committed(r.Snapshot, r.Changed), r.Persons, r.Kept, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
 	fmt.Fprintf(w, "Source %s, OMOP CDM %s, vocabulary %s.\n\n", r.Source, orNone(r.CDMVersion), orNone(r.Vocabulary))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "table\trows read\tkept\tin quarantine\t")
@@ -232,12 +245,17 @@ func printIngest(w io.Writer, hub string, r omop.Report, seconds float64) error 
 	for _, t := range r.Tables {
 		reasons = append(reasons, t.Reasons...)
 	}
-	if len(reasons) > 0 {
-		fmt.Fprintf(w, "\nIn quarantine (galien quarantine %s lists them):\n", hub)
-		printReasons(w, reasons)
-	}
-	printRemarks(w, hub, r)
+	printQuarantined(w, hub, reasons)
+	printRemarks(w, remarksOf(hub, r))
 	return nil
+}
+
+// committed says in words what became of a load.
+func committed(snapshot string, changed bool) string {
+	if !changed {
+		return "Nothing changed: snapshot " + snapshot + " holds this content already"
+	}
+	return "Committed snapshot " + snapshot
 }
 
 func orNone(s string) string {
@@ -245,6 +263,14 @@ func orNone(s string) string {
 		return "(not stated)"
 	}
 	return s
+}
+
+// printQuarantined prints where rows were not kept, and why, if any.
+func printQuarantined(w io.Writer, hub string, reasons []source.Count) {
+	if len(reasons) > 0 {
+		fmt.Fprintf(w, "\nIn quarantine (galien quarantine %s lists them):\n", hub)
+		printReasons(w, reasons)
+	}
 }
 
 // printReasons says where rows failed and why; what failed alike in several files
@@ -279,9 +305,17 @@ func printReasons(w io.Writer, reasons []source.Count) {
 	}
 }
 
-// printRemarks prints what was done in silence otherwise.
-func printRemarks(w io.Writer, hub string, r omop.Report) {
-	var remarks []string
+// printRemarks prints what was done in silence otherwise, if anything.
+func printRemarks(w io.Writer, remarks []string) {
+	if len(remarks) > 0 {
+		fmt.Fprintln(w, "\nRemarks:")
+	}
+	for _, m := range remarks {
+		fmt.Fprintln(w, "  "+m)
+	}
+}
+
+func remarksOf(hub string, r omop.Report) (remarks []string) {
 	for _, t := range r.Tables {
 		if t.UnknownPersons > 0 {
 			remarks = append(remarks, fmt.Sprintf("%s speaks of %d persons that PERSON lacks", t.File, t.UnknownPersons))
@@ -302,10 +336,5 @@ func printRemarks(w io.Writer, hub string, r omop.Report) {
 	if r.Waiting > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d rows of earlier loads can be kept now: galien quarantine %s --replay", r.Waiting, hub))
 	}
-	if len(remarks) > 0 {
-		fmt.Fprintln(w, "\nRemarks:")
-	}
-	for _, m := range remarks {
-		fmt.Fprintln(w, "  "+m)
-	}
+	return remarks
 }

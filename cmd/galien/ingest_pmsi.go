@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,24 +24,15 @@ func (h *hub) ingestPMSI(cmd *cobra.Command, files []string, name string, asJSON
 	if err != nil {
 		return err
 	}
-	show := showLoad(cmd.ErrOrStderr())
 	load := pmsi.Load{
 		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Files: files, Name: name, Now: h.now(),
-		Engine:   duck.Config{MemoryLimit: loadMemory},
-		Progress: func(p pmsi.Progress) { show(omop.Progress(p)) },
+		Engine: duck.Config{MemoryLimit: loadMemory},
 	}
 	var report pmsi.Report
-	var seconds float64
-	err = h.audited(cmd.Context(), "ingest", func() (string, map[string]string, error) {
-		began := time.Now()
+	seconds, err := h.auditedLoad(cmd.Context(), cmd.ErrOrStderr(), func(show func(omop.Progress)) (loaded, error) {
+		load.Progress = func(p pmsi.Progress) { show(omop.Progress(p)) }
 		report, err = pmsi.Ingest(cmd.Context(), load)
-		show(omop.Progress{Step: "end"})
-		seconds = time.Since(began).Seconds()
-		return report.Snapshot, map[string]string{
-			"changed":     fmt.Sprint(report.Changed),
-			"rows":        fmt.Sprint(report.Read),
-			"quarantined": fmt.Sprint(report.Quarantined),
-		}, err
+		return loaded{report.Snapshot, report.Changed, report.Read, report.Quarantined, nil}, err
 	})
 	if err != nil {
 		return err
@@ -61,20 +51,12 @@ func printPMSI(w io.Writer, hub string, r pmsi.Report, seconds float64) error {
 		_, err := fmt.Fprintf(w, "Nothing changed: snapshot %s holds these files already (%d persons).\n", r.Snapshot, r.Persons)
 		return err
 	}
-	verb := "Committed snapshot " + r.Snapshot
-	if !r.Changed {
-		verb = "Nothing changed: snapshot " + r.Snapshot + " holds this content already"
-	}
 	fmt.Fprintf(w, "%s: %d persons from %d lines, %d in quarantine, %.1f s (%.0f lines/s).\n\n",
-		verb, r.Persons, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
+		committed(r.Snapshot, r.Changed), r.Persons, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "file\tformat\tlines\t")
 	for _, f := range r.Files {
-		note := ""
-		if !f.Mapped {
-			note = "read, not mapped"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", f.File, f.Format, f.Lines, note)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t\n", f.File, f.Format, f.Lines)
 	}
 	fmt.Fprintln(tw, "\t\t\t\ntable written\t\trows\t")
 	for _, t := range r.Written {
@@ -83,16 +65,16 @@ func printPMSI(w io.Writer, hub string, r pmsi.Report, seconds float64) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if len(r.Reasons) > 0 {
-		fmt.Fprintf(w, "\nIn quarantine (galien quarantine %s lists them):\n", hub)
-		printReasons(w, r.Reasons)
-	}
+	printQuarantined(w, hub, r.Reasons)
 	var remarks []string
 	if r.Unnumbered > 0 {
-		remarks = append(remarks, fmt.Sprintf("%d stays have a VID-HOSP line without any number of a person; each is a person of its own", r.Unnumbered))
+		remarks = append(remarks, fmt.Sprintf("%d stays have a VID-HOSP or ANO-HOSP line without any number of a person; each is a person of its own", r.Unnumbered))
 	}
 	if r.WithoutStay > 0 {
-		remarks = append(remarks, fmt.Sprintf("%d VID-HOSP lines are of stays that no RUM or RSS describes; they make no person", r.WithoutStay))
+		remarks = append(remarks, fmt.Sprintf("%d VID-HOSP or ANO-HOSP lines are of stays that no RUM, RSS or RSA describes; they make no person", r.WithoutStay))
+	}
+	if r.Doubled > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d RSA are of stays that are there as RSS too; the RSS count", r.Doubled))
 	}
 	var odd []string
 	for _, o := range r.Odd {
@@ -101,11 +83,6 @@ func printPMSI(w io.Writer, hub string, r pmsi.Report, seconds float64) error {
 	if len(odd) > 0 {
 		remarks = append(remarks, "values not of their field's type, in fields that the mapping does not read: "+strings.Join(odd, ", "))
 	}
-	if len(remarks) > 0 {
-		fmt.Fprintln(w, "\nRemarks:")
-	}
-	for _, m := range remarks {
-		fmt.Fprintln(w, "  "+m)
-	}
+	printRemarks(w, remarks)
 	return nil
 }

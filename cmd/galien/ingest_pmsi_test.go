@@ -47,6 +47,9 @@ func TestIngestPMSI(t *testing.T) {
 	if out := run("quarantine", hub); !strings.Contains(out, "1 rows of rss.txt: wrong_length") {
 		t.Errorf("the quarantine says:\n%s", out)
 	}
+	if code, _, stderr := galienRun(t, "", "quarantine", hub, "--replay"); code != 2 || !strings.Contains(stderr, "galien ingest the delivery again") {
+		t.Errorf("a replay: exit code %d: %s", code, stderr)
+	}
 	run("ingest", hub, "pmsi", cut, filepath.Join(dir, "vidhospV016.txt"), "--json")
 	run("status", hub)
 	run("fsck", hub)

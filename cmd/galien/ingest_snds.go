@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,25 +24,15 @@ func (h *hub) ingestClaims(cmd *cobra.Command, dir, name string, without []strin
 	if err != nil {
 		return err
 	}
-	show := showLoad(cmd.ErrOrStderr())
 	load := snds.Load{
 		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Dir: dir, Name: name, Without: without, Afresh: afresh, Now: h.now(),
-		Engine:   duck.Config{MemoryLimit: claimsMemory},
-		Progress: func(p snds.Progress) { show(omop.Progress(p)) },
+		Engine: duck.Config{MemoryLimit: claimsMemory},
 	}
 	var report snds.Report
-	var seconds float64
-	err = h.audited(cmd.Context(), "ingest", func() (string, map[string]string, error) {
-		began := time.Now()
+	seconds, err := h.auditedLoad(cmd.Context(), cmd.ErrOrStderr(), func(show func(omop.Progress)) (loaded, error) {
+		load.Progress = func(p snds.Progress) { show(omop.Progress(p)) }
 		report, err = snds.Ingest(cmd.Context(), load)
-		show(omop.Progress{Step: "end"})
-		seconds = time.Since(began).Seconds()
-		return report.Snapshot, map[string]string{
-			"changed":     fmt.Sprint(report.Changed),
-			"rows":        fmt.Sprint(report.Read),
-			"quarantined": fmt.Sprint(report.Quarantined),
-			"without":     strings.Join(report.Without, " "),
-		}, err
+		return loaded{report.Snapshot, report.Changed, report.Read, report.Quarantined, map[string]string{"without": strings.Join(report.Without, " ")}}, err
 	})
 	if err != nil {
 		return err
@@ -62,12 +51,8 @@ func printClaims(w io.Writer, hub string, r snds.Report, seconds float64) error 
 		_, err := fmt.Fprintf(w, "Nothing changed: snapshot %s holds these files already (%d persons).\n", r.Snapshot, r.Persons)
 		return err
 	}
-	verb := "Committed snapshot " + r.Snapshot
-	if !r.Changed {
-		verb = "Nothing changed: snapshot " + r.Snapshot + " holds this content already"
-	}
 	fmt.Fprintf(w, "%s: %d persons from %d rows, %d in quarantine, %.1f s (%.0f rows/s).\n\n",
-		verb, r.Persons, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
+		committed(r.Snapshot, r.Changed), r.Persons, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "table read\tfiles\trows\tin quarantine\t")
 	for _, t := range r.Files {
@@ -84,10 +69,7 @@ func printClaims(w io.Writer, hub string, r snds.Report, seconds float64) error 
 	if err := printRules(w, r.Rules, r.Without); err != nil {
 		return err
 	}
-	if len(r.Reasons) > 0 {
-		fmt.Fprintf(w, "\nIn quarantine (galien quarantine %s lists them):\n", hub)
-		printReasons(w, r.Reasons)
-	}
+	printQuarantined(w, hub, r.Reasons)
 	printClaimRemarks(w, r)
 	return nil
 }
@@ -128,10 +110,5 @@ func printClaimRemarks(w io.Writer, r snds.Report) {
 	if len(r.Ignored) > 0 {
 		remarks = append(remarks, "no table of the SNDS, ignored: "+strings.Join(r.Ignored, ", "))
 	}
-	if len(remarks) > 0 {
-		fmt.Fprintln(w, "\nRemarks:")
-	}
-	for _, m := range remarks {
-		fmt.Fprintln(w, "  "+m)
-	}
+	printRemarks(w, remarks)
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"sort"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -28,7 +27,9 @@ line, field and reason, and count them. What stands in a row is never shown: its
 text is in the vault.
 
 With --replay, read them again against the persons and rows that the hub has now
-(PERSON may have come since) and commit a snapshot with those that can be kept.`,
+(PERSON may have come since) and commit a snapshot with those that can be kept.
+This is for OMOP files: for claims and a hospital's files, bring what the reasons
+ask for and ingest the delivery again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
@@ -78,11 +79,11 @@ func (h *hub) quarantine(limit int) (quarantined, error) {
 
 func (h *hub) quarantineOf(s *lake.Snapshot, limit int) (quarantined, error) {
 	q := quarantined{Snapshot: s.ID, Counts: []source.Count{}, Listed: []source.Rejection{}}
-	counts := map[source.Count]int64{}
+	counts := source.Tally{}
 	for _, src := range s.Manifest.Sources {
 		err := source.ReadIndex(h.path(quarantineDir), src.Quarantine, func(r source.Rejection) error {
 			q.Rows++
-			counts[source.Count{Table: r.Table, File: r.File, Field: r.Field, Code: r.Code}]++
+			counts.Add(r)
 			if limit == 0 || len(q.Listed) < limit {
 				q.Listed = append(q.Listed, r)
 			}
@@ -92,20 +93,7 @@ func (h *hub) quarantineOf(s *lake.Snapshot, limit int) (quarantined, error) {
 			return q, err
 		}
 	}
-	for c, n := range counts {
-		c.Rows = n
-		q.Counts = append(q.Counts, c)
-	}
-	sort.Slice(q.Counts, func(i, j int) bool {
-		a, b := q.Counts[i], q.Counts[j]
-		if a.Table != b.Table {
-			return a.Table < b.Table
-		}
-		if a.Field != b.Field {
-			return a.Field < b.Field
-		}
-		return a.Code < b.Code
-	})
+	q.Counts = counts.Counts()
 	return q, nil
 }
 
@@ -144,7 +132,7 @@ func orDash(s string) string {
 // replay tries the quarantine again between two entries of the audit log.
 func (h *hub) replay(ctx context.Context, asJSON bool, stdout, stderr io.Writer) error {
 	if s, err := h.snapshot(); err == nil && slices.ContainsFunc(s.Manifest.Sources, func(src lake.Source) bool { return src.Kind != omop.Kind }) {
-		return galien.Errorf(galien.Invalid, "quarantine replay: rows of claims are not tried again one by one: bring the missing files and ingest the whole delivery again")
+		return galien.Errorf(galien.Invalid, "quarantine replay: only rows of OMOP files are tried again one by one; for claims and a hospital's files, bring what the reasons ask for (galien quarantine %s) and galien ingest the delivery again", h.dir)
 	}
 	load, err := h.load("", "")
 	if err != nil {

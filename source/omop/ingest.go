@@ -290,11 +290,6 @@ func (g *ingest) readTable(ctx context.Context, t *tableLoad, to exchange) (err 
 // writeIndex seals the index of everything in quarantine after this load: the
 // rows of its tables, and those that the carried-over tables had.
 func (g *ingest) writeIndex() (id string, rows int64, err error) {
-	x, err := source.NewIndex(g.load.Quarantine)
-	if err != nil {
-		return "", 0, err
-	}
-	defer x.Close()
 	mine := map[string]bool{}
 	for _, t := range g.tables {
 		mine[t.in.table.Name] = true
@@ -309,27 +304,26 @@ func (g *ingest) writeIndex() (id string, rows int64, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	add := func(r source.Rejection) {
-		if err == nil {
-			err = x.Add(r)
+	return source.WriteIndex(g.load.Quarantine, func(yield func(source.Rejection) bool) {
+		for _, t := range g.tables {
+			for len(carried) > 0 && carried[0].Table < t.in.table.Name {
+				if !yield(carried[0]) {
+					return
+				}
+				carried = carried[1:]
+			}
+			for _, r := range t.rejects {
+				if !yield(t.rejection(r)) {
+					return
+				}
+			}
 		}
-	}
-	for _, t := range g.tables {
-		for len(carried) > 0 && carried[0].Table < t.in.table.Name {
-			add(carried[0])
-			carried = carried[1:]
+		for _, r := range carried {
+			if !yield(r) {
+				return
+			}
 		}
-		for _, r := range t.rejects {
-			add(t.rejection(r))
-		}
-	}
-	for _, r := range carried {
-		add(r)
-	}
-	if err != nil {
-		return "", 0, err
-	}
-	return x.Seal()
+	})
 }
 
 // meta is what the snapshot says of the source.
@@ -413,21 +407,11 @@ func retire(ctx context.Context, load Load, snap *lake.Snapshot, loadID string, 
 	if err != nil {
 		return err
 	}
-	history, err := load.Lake.History()
+	named, err := load.Lake.QuarantineIndexes()
 	if err != nil {
 		return err
 	}
-	keep := map[string]bool{}
-	for _, c := range history {
-		s, err := load.Lake.Snapshot(c.Snapshot)
-		if err != nil {
-			return err
-		}
-		for _, src := range s.Manifest.Sources {
-			keep[src.Quarantine] = true
-		}
-	}
-	return source.CleanIndexes(load.Quarantine, keep)
+	return source.CleanIndexes(load.Quarantine, named)
 }
 
 // personsOf returns the persons of the current PERSON by the source's own id.

@@ -314,18 +314,14 @@ func (p *replay) commit(ctx context.Context) (*lake.Snapshot, bool, error) {
 		left = append(left, at)
 	}
 	sort.Slice(left, func(i, j int) bool { return p.index[left[i]].rank < p.index[left[j]].rank })
-	x, err := source.NewIndex(p.load.Quarantine)
-	if err != nil {
-		return nil, false, err
-	}
-	defer x.Close()
-	for _, at := range left {
-		e := p.index[at]
-		if err := x.Add(source.Rejection{Table: at.table, File: at.file, SHA256: at.sha256, Line: at.line, Field: e.field, Code: e.code}); err != nil {
-			return nil, false, err
+	id, n, err := source.WriteIndex(p.load.Quarantine, func(yield func(source.Rejection) bool) {
+		for _, at := range left {
+			e := p.index[at]
+			if !yield(source.Rejection{Table: at.table, File: at.file, SHA256: at.sha256, Line: at.line, Field: e.field, Code: e.code}) {
+				return
+			}
 		}
-	}
-	id, n, err := x.Seal()
+	})
 	if err != nil {
 		return nil, false, err
 	}

@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"io"
 	"io/fs"
-	"sort"
-	"strings"
 
 	"galien"
 	"galien/source"
@@ -238,11 +236,11 @@ func (t *tableLoad) report() TableReport {
 		Table: t.in.table.Name, File: t.in.name, Read: t.read, Quarantined: int64(len(t.rejects)),
 		Kept: t.read - int64(len(t.rejects)), UnknownPersons: int64(len(t.strangers)), SharedKeys: t.shared,
 	}
-	counts := tally{}
+	counts := source.Tally{}
 	for _, r := range t.rejects {
-		counts.add(t.rejection(r))
+		counts.Add(t.rejection(r))
 	}
-	rep.Reasons = counts.sorted()
+	rep.Reasons = counts.Counts()
 	rep.UnknownColumns = t.layout.unknown
 	for i, n := range t.empty {
 		if n > 0 {
@@ -253,25 +251,4 @@ func (t *tableLoad) report() TableReport {
 		}
 	}
 	return rep
-}
-
-// tally counts rejections by table, file, field and code.
-type tally map[source.Count]int64
-
-func (t tally) add(r source.Rejection) {
-	t[source.Count{Table: r.Table, File: r.File, Field: r.Field, Code: r.Code}]++
-}
-
-func (t tally) sorted() []source.Count {
-	out := make([]source.Count, 0, len(t))
-	for c, n := range t {
-		c.Rows = n
-		out = append(out, c)
-	}
-	sort.Slice(out, func(i, j int) bool {
-		a, b := out[i], out[j]
-		return strings.Join([]string{a.Table, a.File, a.Field, string(a.Code)}, "\x00") <
-			strings.Join([]string{b.Table, b.File, b.Field, string(b.Code)}, "\x00")
-	})
-	return out
 }

@@ -43,13 +43,13 @@ type Group struct {
 // Format is one version of one kind of line.
 type Format struct {
 	// Kind is "RUM" (a unit's summary, not grouped), "RSS" (the same, grouped),
-	// "RSA", "VID-HOSP" or "ANO-HOSP".
+	// "RSA", "TRA" (which stay an RSA was made of), "VID-HOSP" or "ANO-HOSP".
 	Kind    string
 	Version string
 	Groups  []Group // the first group first, then in the order of the line
 
 	at   int    // where the mark stands, from 0
-	mark string // by which a line says its version
+	mark string // by which a line says its version; empty when it says none
 	// shortest is the length of a line that ends before its trailing fillers,
 	// which some programs leave out.
 	shortest int
@@ -110,7 +110,9 @@ func compile(kind, version, field, mark, groups string) *Format {
 		}
 	}
 	first := f.Groups[0]
-	f.at = first.Fields[first.index[field]].Start
+	if field != "" {
+		f.at = first.Fields[first.index[field]].Start
+	}
 	f.shortest = first.Length
 	for i := len(first.Fields) - 1; i >= 0 && first.Fields[i].kind == filler; i-- {
 		f.shortest -= first.Fields[i].Length
@@ -131,10 +133,14 @@ var knownVersions = sync.OnceValue(func() string {
 				last = f.Version
 			}
 		}
+		if first == last {
+			parts = append(parts, kind)
+			continue
+		}
 		parts = append(parts, kind+" "+first+" to "+last)
 	}
 	return strings.Join(parts, ", ")
 })
 
 // kinds of lines, those first whose mark says most.
-var kinds = []string{"VID-HOSP", "RSS", "RUM", "RSA", "ANO-HOSP"}
+var kinds = []string{"VID-HOSP", "RSS", "RUM", "RSA", "ANO-HOSP", "TRA"}

@@ -166,7 +166,9 @@ func (g *ingest) read(ctx context.Context) error {
 	return nil
 }
 
-// checkStays refuses a delivery of which nothing can be mapped.
+// checkStays refuses a delivery of which nothing can be mapped, and RSA without
+// what says whose they are: those of a stay that is there as RSS too would count
+// it twice.
 func (g *ingest) checkStays() error {
 	kinds := map[string]int64{}
 	for _, in := range g.d.inputs {
@@ -174,12 +176,15 @@ func (g *ingest) checkStays() error {
 			kinds[f.Kind] += n
 		}
 	}
-	switch stays := kinds["RUM"] + kinds["RSS"]; {
-	case stays == 0:
-		return galien.Errorf(galien.Invalid, "ingest: no RUM or RSS in these files (VID-HOSP: %d lines, RSA: %d, ANO-HOSP: %d): RSA and ANO-HOSP are read and not mapped; bring the RSS of the same stays",
-			kinds["VID-HOSP"], kinds["RSA"], kinds["ANO-HOSP"])
-	case kinds["VID-HOSP"] == 0:
-		return galien.Errorf(galien.Invalid, "ingest: %d lines of RUM or RSS and no VID-HOSP: nothing says who stayed; bring the VID-HOSP of the same stays", stays)
+	stays, rsa := kinds["RUM"]+kinds["RSS"], kinds["RSA"]
+	switch {
+	case stays+rsa == 0:
+		return galien.Errorf(galien.Invalid, "ingest: no RUM, RSS or RSA in these files (VID-HOSP: %d lines, ANO-HOSP: %d, TRA: %d): bring the RSS of the same stays",
+			kinds["VID-HOSP"], kinds["ANO-HOSP"], kinds["TRA"])
+	case kinds["VID-HOSP"]+kinds["ANO-HOSP"] == 0:
+		return galien.Errorf(galien.Invalid, "ingest: %d lines of RUM, RSS or RSA and no VID-HOSP or ANO-HOSP: nothing says who stayed; bring the VID-HOSP of the same stays", stays+rsa)
+	case rsa > 0 && kinds["TRA"] == 0:
+		return galien.Errorf(galien.Invalid, "ingest: %d RSA and no TRA: nothing says which stay each is of; bring the TRA that was made with them, or leave the RSA out", rsa)
 	}
 	return nil
 }
@@ -314,7 +319,7 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 		return rep, err
 	}
 	rep = Report{Source: g.load.Name, Written: g.written, Files: []FileReport{}}
-	err = g.w.DB().QueryRowContext(ctx, "SELECT unnumbered, without_stay FROM identity_count").Scan(&rep.Unnumbered, &rep.WithoutStay)
+	err = g.w.DB().QueryRowContext(ctx, "SELECT unnumbered, without_stay, doubled FROM identity_count").Scan(&rep.Unnumbered, &rep.WithoutStay, &rep.Doubled)
 	if err != nil {
 		return rep, duck.Error("count identities", err)
 	}
@@ -323,15 +328,16 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 		return rep, err
 	}
 	defer intake.Close()
-	index, err := source.NewIndex(g.load.Quarantine)
-	if err != nil {
+	if err := keep(bad, intake); err != nil {
 		return rep, err
 	}
-	defer index.Close()
-	if err := keep(bad, index, intake); err != nil {
-		return rep, err
-	}
-	id, quarantined, err := index.Seal()
+	id, quarantined, err := source.WriteIndex(g.load.Quarantine, func(yield func(source.Rejection) bool) {
+		for _, l := range bad {
+			if !yield(l.Rejection) {
+				return
+			}
+		}
+	})
 	if err != nil {
 		return rep, err
 	}

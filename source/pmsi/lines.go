@@ -20,9 +20,14 @@ import (
 var scratch = []struct{ name, columns string }{
 	{"rum", "file BIGINT, line BIGINT, finess VARCHAR, rss VARCHAR, stay VARCHAR, rum VARCHAR, unit VARCHAR, entry DATE, leaving DATE, " +
 		"entry_mode VARCHAR, entry_from VARCHAR, exit_mode VARCHAR, emergency VARCHAR"},
-	{"rum_diagnosis", "file BIGINT, line BIGINT, code VARCHAR, place VARCHAR"},
-	{"rum_act", "file BIGINT, line BIGINT, day DATE, code VARCHAR, extension VARCHAR, phase VARCHAR, activity VARCHAR, quantity BIGINT"},
-	{"identity", "file BIGINT, line BIGINT, finess VARCHAR, stay VARCHAR, source_id VARCHAR, numbered BOOLEAN, birth DATE, sex VARCHAR, entry DATE"},
+	{"rsa", "file BIGINT, line BIGINT, finess VARCHAR, rsa VARCHAR, month BIGINT, year BIGINT, nights BIGINT, age BIGINT, age_days BIGINT, sex VARCHAR, " +
+		"entry_mode VARCHAR, entry_from VARCHAR, exit_mode VARCHAR, emergency VARCHAR, main BIGINT"},
+	{"rsa_unit", "file BIGINT, line BIGINT, part BIGINT, nights BIGINT"},
+	{"tra", "file BIGINT, line BIGINT, rsa VARCHAR, stay VARCHAR, rss VARCHAR, entry DATE, leaving DATE"},
+	{"rum_diagnosis", "file BIGINT, line BIGINT, part BIGINT, code VARCHAR, place VARCHAR"},
+	{"rum_act", "file BIGINT, line BIGINT, part BIGINT, day DATE, delay BIGINT, code VARCHAR, extension VARCHAR, phase VARCHAR, activity VARCHAR, quantity BIGINT"},
+	{"identity", "file BIGINT, line BIGINT, finess VARCHAR, stay VARCHAR, source_id VARCHAR, numbered BOOLEAN, birth DATE, sex VARCHAR, entry DATE, " +
+		"anonymous BOOLEAN, rank VARCHAR"},
 }
 
 // tableFile writes one of them: values apart by tabs, empty for null.
@@ -106,6 +111,12 @@ func (c *cutter) line(file int, number int64, text string) (*Format, *Problem, e
 		problem, err = c.rum(file, number, &rec)
 	case "VID-HOSP":
 		problem, err = c.identity(file, number, &rec)
+	case "ANO-HOSP":
+		problem, err = c.anonymous(file, number, &rec)
+	case "RSA":
+		problem, err = c.rsa(file, number, &rec)
+	case "TRA":
+		problem, err = c.link(file, number, &rec)
 	}
 	if problem != nil || err != nil {
 		return f, problem, err
@@ -141,10 +152,8 @@ func (c *cutter) rum(file int, line int64, rec *Record) (*Problem, error) {
 	stay, p2 := needed(r, "NADL")
 	entry, p3 := neededDate(r, "DEUM")
 	leaving, p4 := neededDate(r, "DSUM")
-	for _, problem := range []*Problem{p1, p2, p3, p4} {
-		if problem != nil {
-			return problem, nil
-		}
+	if problem := firstOf(p1, p2, p3, p4); problem != nil {
+		return problem, nil
 	}
 	type act struct {
 		day      any
@@ -173,7 +182,7 @@ func (c *cutter) rum(file int, line int64, rec *Record) (*Problem, error) {
 		r.Text("MEUM"), r.Text("PROV"), r.Text("MSUM"), r.Text("PSUR"))
 	diagnosis := func(p Part, field, place string) {
 		if code := strings.ToUpper(p.Text(field)); code != "" {
-			err = errors.Join(err, c.put("rum_diagnosis", file, line, code, place))
+			err = errors.Join(err, c.put("rum_diagnosis", file, line, 1, code, place))
 		}
 	}
 	diagnosis(r, "DP", "DP")
@@ -190,7 +199,7 @@ func (c *cutter) rum(file int, line int64, rec *Record) (*Problem, error) {
 		if code == "" {
 			continue
 		}
-		err = errors.Join(err, c.put("rum_act", file, line, acts[i].day, code, extension, z.Text("PHAS"), z.Text("ACTI"), acts[i].quantity))
+		err = errors.Join(err, c.put("rum_act", file, line, 1, acts[i].day, nil, code, extension, z.Text("PHAS"), z.Text("ACTI"), acts[i].quantity))
 	}
 	return nil, err
 }
@@ -201,40 +210,40 @@ func (c *cutter) identity(file int, line int64, rec *Record) (*Problem, error) {
 	finess, p1 := needed(r, "FINESS")
 	stay, p2 := needed(r, "NADL")
 	birth, p3 := neededDate(r, "DNAIS")
-	for _, problem := range []*Problem{p1, p2, p3} {
-		if problem != nil {
-			return problem, nil
-		}
+	if problem := firstOf(p1, p2, p3); problem != nil {
+		return problem, nil
 	}
 	entry := any(nil)
 	if d, ok, problem := r.Date("DENT"); problem == nil && ok {
 		entry = d
 	}
 	id, numbered := sourceID(r, finess, stay)
-	return nil, c.put("identity", file, line, finess, stay, id, numbered, birth, r.Text("SEXE"), entry)
+	return nil, c.put("identity", file, line, finess, stay, id, numbered, birth, r.Text("SEXE"), entry, false, nil)
+}
+
+// number returns the number of a person, empty when only its place is filled.
+func number(p Part, field string) string {
+	s := p.Text(field)
+	if strings.Trim(s, "0Xx") == "" {
+		return ""
+	}
+	return s
 }
 
 // sourceID returns by what a person is known in these files: the hospital's own
 // permanent number, else the national one, else that of the holder of rights
 // with birth and sex. A stay with none of them is a person of its own.
 func sourceID(r Part, finess, stay string) (id string, numbered bool) {
-	number := func(field string) string {
-		s := r.Text(field)
-		if strings.Trim(s, "0Xx") == "" {
-			return ""
-		}
-		return s
-	}
-	if ipp := number("IPP"); ipp != "" {
+	if ipp := number(r, "IPP"); ipp != "" {
 		return "IPP|" + finess + "|" + ipp, true
 	}
-	if ins := number("INS"); len(ins) >= 13 {
+	if ins := number(r, "INS"); len(ins) >= 13 {
 		return "NIR|" + ins[:13], true
 	}
-	if nir := number("NIMI"); nir != "" {
+	if nir := number(r, "NIMI"); nir != "" {
 		return "NIR|" + nir, true
 	}
-	if holder := number("NIA"); holder != "" {
+	if holder := number(r, "NIA"); holder != "" {
 		return strings.Join([]string{"NIA", holder, r.Text("DNAIS"), r.Text("SEXE"), r.Text("RGN")}, "|"), true
 	}
 	return "STAY|" + finess + "|" + stay, false

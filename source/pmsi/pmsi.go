@@ -1,18 +1,20 @@
 // Package pmsi reads the fixed-width files of the PMSI MCO that a hospital
 // makes: RUM and RSS (the summary of each unit of a stay), VID-HOSP (who stayed),
-// and the anonymous RSA and ANO-HOSP made from them.
+// the anonymous RSA and ANO-HOSP made from them, and the TRA that says which stay
+// an RSA was made of.
 //
 // It owns the tables of every version (formats_gen.go), the finding of the
 // version of a line from the line itself, the joining of stays and identities,
 // and the mapping to OMOP as SQL files (mapping/). A patient's numbers (IPP,
-// INS, NIR, administrative number of the stay) are worked with only in a folder
-// of the vault, and are exchanged for person keys before the mapping sees a row.
+// INS, NIR, chaining number, administrative number of the stay) are worked with
+// only in a folder of the vault, and are exchanged for person keys before the
+// mapping sees a row.
 //
 // It refuses to guess: a line that cannot be read goes to the quarantine with
-// its file, line, field and reason, and so does a stay that no VID-HOSP line
-// names. A file without any line of a known format stops the load. RSA and
-// ANO-HOSP are read and counted, and not mapped: the files themselves do not say
-// which RSA belongs to which ANO-HOSP (docs/sources/pmsi.md).
+// its file, line, field and reason, and so does a stay that no VID-HOSP or
+// ANO-HOSP line names, and an RSA to which the TRA gives no stay or several. A
+// file without any line of a known format stops the load, and so do RSA without
+// a TRA (docs/sources/pmsi.md).
 //
 //	report, err := pmsi.Ingest(ctx, pmsi.Load{
 //		Lake: l, Vault: v, Quarantine: filepath.Join(hub, "quarantine"),
@@ -33,7 +35,7 @@ import (
 
 // ReaderVersion is the version of the reading and the mapping. The same files
 // under another version are read again.
-const ReaderVersion = "1"
+const ReaderVersion = "2"
 
 // Kind is the kind of source in the lake's manifest.
 const Kind = "pmsi"
@@ -87,11 +89,14 @@ type Report struct {
 	// Odd counts the values that are not of their field's type in fields that
 	// the mapping does not read, by format and field. Their lines were kept.
 	Odd []Odd `json:"odd,omitempty"`
-	// Unnumbered are stays whose VID-HOSP line has no number of a person (IPP,
-	// INS or NIR): each is a person of its own.
+	// Unnumbered are stays whose VID-HOSP or ANO-HOSP line has no number of a
+	// person (IPP, INS, NIR, chaining number): each is a person of its own.
 	Unnumbered int64 `json:"unnumbered_stays"`
-	// WithoutStay are VID-HOSP lines whose stay is in no RUM or RSS.
+	// WithoutStay are VID-HOSP and ANO-HOSP lines whose stay is in no RUM, RSS
+	// or RSA.
 	WithoutStay int64 `json:"identities_without_stay"`
+	// Doubled are RSA whose stay is there as RUM or RSS too: these count.
+	Doubled int64 `json:"rsa_set_aside"`
 }
 
 // FileReport is what a load read of one format in one file.
@@ -99,8 +104,6 @@ type FileReport struct {
 	File   string `json:"file"`
 	Format string `json:"format"`
 	Lines  int64  `json:"lines"`
-	// Mapped is false for formats that are read and checked, and not mapped.
-	Mapped bool `json:"mapped"`
 }
 
 // Odd is a field with values that are not of its type.
@@ -116,6 +119,3 @@ type Written struct {
 	Table string `json:"table"`
 	Rows  int64  `json:"rows"`
 }
-
-// mapped reports whether lines of the format reach the lake.
-func (f *Format) mapped() bool { return f.Kind == "RUM" || f.Kind == "RSS" || f.Kind == "VID-HOSP" }

@@ -258,8 +258,12 @@ func Detect(line string) (*Format, *Problem) {
 	return found, nil
 }
 
-// marked reports whether the version of the format stands in its place.
+// marked reports whether the version of the format stands in its place. A TRA,
+// which says none, has two dates in theirs.
 func (f *Format) marked(line string) bool {
+	if f.mark == "" {
+		return date(line, 60) && date(line, 74)
+	}
 	return len(line) >= f.at+len(f.mark) && line[f.at:f.at+len(f.mark)] == f.mark
 }
 
@@ -271,22 +275,13 @@ func (f *Format) shaped(line string) bool {
 
 // kindOf says which kind of line this seems to be, whatever its version.
 func kindOf(line string) string {
-	number := func(from, to int) bool {
-		return len(line) >= to && strings.Trim(line[from:to], "0123456789") == ""
-	}
-	date := func(from int) bool {
-		if !number(from, from+8) {
-			return false
-		}
-		_, err := time.Parse("02012006", line[from:from+8])
-		return err == nil
-	}
+	number := func(from, to int) bool { return digits(line, from, to) }
 	switch {
-	case len(line) >= 52 && line[48] == 'V' && number(49, 52) && date(19):
+	case len(line) >= 52 && line[48] == 'V' && number(49, 52) && date(line, 19):
 		return "VID-HOSP"
-	case number(9, 12) && line[9] == '1' && (number(24, 27) && line[24] == '0' || date(77)):
+	case number(9, 12) && line[9] == '1' && (number(24, 27) && line[24] == '0' || date(line, 77)):
 		return "RSS"
-	case number(9, 12) && line[9] == '0' && date(62):
+	case number(9, 12) && line[9] == '0' && date(line, 62):
 		return "RUM"
 	case number(9, 12) && line[9] == '2' && number(22, 25) && line[22] == '1':
 		return "RSA"
@@ -294,6 +289,20 @@ func kindOf(line string) string {
 		return "ANO-HOSP"
 	}
 	return ""
+}
+
+// digits reports whether a part of a line is there and has nothing else.
+func digits(line string, from, to int) bool {
+	return len(line) >= to && strings.Trim(line[from:to], "0123456789") == ""
+}
+
+// date reports whether a date JJMMAAAA begins there.
+func date(line string, from int) bool {
+	if !digits(line, from, from+8) {
+		return false
+	}
+	_, err := time.Parse("02012006", line[from:from+8])
+	return err == nil
 }
 
 // versionOf returns what stands where a kind of line has its version. It is

@@ -35,7 +35,7 @@ func makeLine(f *Format, count func(group string) int) made {
 			for k, c := range g.Fields {
 				value := ""
 				switch {
-				case n == 0 && c.Start == f.at:
+				case n == 0 && c.Start == f.at && f.mark != "":
 					value = f.mark
 				case len(c.counts) > 0:
 					value = fmt.Sprintf("%0*d", c.Length, count(f.Groups[c.counts[0]].Name))
@@ -108,7 +108,7 @@ func TestEveryVersion(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]int{"RUM": 7, "RSS": 8, "RSA": 12, "VID-HOSP": 6, "ANO-HOSP": 5}
+	want := map[string]int{"RUM": 7, "RSS": 8, "RSA": 12, "VID-HOSP": 6, "ANO-HOSP": 5, "TRA": 1}
 	if fmt.Sprint(versions) != fmt.Sprint(want) {
 		t.Errorf("versions %v, want %v", versions, want)
 	}
@@ -118,7 +118,7 @@ func TestEveryVersion(t *testing.T) {
 // same fields in the same places, counted from the tables themselves.
 func TestPublishedTables(t *testing.T) {
 	dir := filepath.Join(refdata.Dir(t, "pmsi-formats"), "csv")
-	names := map[string]string{"RUM": "rss", "RSS": "rss", "RSA": "rsa", "VID-HOSP": "vidhosp", "ANO-HOSP": "anohosp"}
+	names := map[string]string{"RUM": "rss", "RSS": "rss", "RSA": "rsa", "VID-HOSP": "vidhosp", "ANO-HOSP": "anohosp", "TRA": "tra"}
 	for _, f := range Formats() {
 		file, err := os.Open(filepath.Join(dir, names[f.Kind]+f.Version+".csv"))
 		if err != nil {

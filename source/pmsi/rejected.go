@@ -60,14 +60,11 @@ func (r *rejected) locate(ctx context.Context, d *delivery) (all []located, err 
 	return all, nil
 }
 
-// keep hands the text of the lines to the vault and the rest to the index.
-func keep(lines []located, index *source.Index, intake *vault.Intake) error {
+// keep hands the text of the lines to the vault.
+func keep(lines []located, intake *vault.Intake) error {
 	type file struct{ table, sha string }
 	ids := map[file]int64{}
 	for _, l := range lines {
-		if err := index.Add(l.Rejection); err != nil {
-			return err
-		}
 		key := file{l.Table, l.SHA256}
 		id, ok := ids[key]
 		if !ok {
@@ -100,19 +97,9 @@ func (g *ingest) retire(ctx context.Context, bad []located) error {
 	if err != nil {
 		return err
 	}
-	history, err := g.load.Lake.History()
+	named, err := g.load.Lake.QuarantineIndexes()
 	if err != nil {
 		return err
-	}
-	named := map[string]bool{}
-	for _, c := range history {
-		s, err := g.load.Lake.Snapshot(c.Snapshot)
-		if err != nil {
-			return err
-		}
-		for _, src := range s.Manifest.Sources {
-			named[src.Quarantine] = true
-		}
 	}
 	return source.CleanIndexes(g.load.Quarantine, named)
 }
@@ -121,7 +108,7 @@ func (g *ingest) retire(ctx context.Context, bad []located) error {
 func (g *ingest) report(rep *Report, bad []located) {
 	for _, in := range g.d.inputs {
 		for f, n := range in.lines {
-			rep.Files = append(rep.Files, FileReport{in.name, f.String(), n, f.mapped()})
+			rep.Files = append(rep.Files, FileReport{in.name, f.String(), n})
 		}
 	}
 	slices.SortFunc(rep.Files, func(a, b FileReport) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Format, b.Format)) })
@@ -132,15 +119,11 @@ func (g *ingest) report(rep *Report, bad []located) {
 	slices.SortFunc(rep.Odd, func(a, b Odd) int {
 		return cmp.Or(cmp.Compare(a.Format, b.Format), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
 	})
-	counts := map[source.Count]int64{}
+	counts := source.Tally{}
 	for _, l := range bad {
-		counts[source.Count{Table: l.Table, File: l.File, Field: l.Field, Code: l.Code}]++
+		counts.Add(l.Rejection)
 	}
-	for c, n := range counts {
-		c.Rows = n
-		rep.Reasons = append(rep.Reasons, c)
+	if len(bad) > 0 {
+		rep.Reasons = counts.Counts()
 	}
-	slices.SortFunc(rep.Reasons, func(a, b source.Count) int {
-		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.File, b.File), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
-	})
 }

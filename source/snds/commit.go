@@ -47,24 +47,25 @@ func (g *ingest) commit(ctx context.Context) (rep Report, err error) {
 		return rep, err
 	}
 	defer intake.Close()
-	index, err := source.NewIndex(g.load.Quarantine)
-	if err != nil {
-		return rep, err
-	}
-	defer index.Close()
-	if err := keep(bad, index, intake); err != nil {
-		return rep, err
-	}
 	old, err := g.oldRejections()
 	if err != nil {
 		return rep, err
 	}
-	for _, r := range old {
-		if err := index.Add(r); err != nil {
-			return rep, err
-		}
+	if err := keep(bad, intake); err != nil {
+		return rep, err
 	}
-	id, quarantined, err := index.Seal()
+	id, quarantined, err := source.WriteIndex(g.load.Quarantine, func(yield func(source.Rejection) bool) {
+		for _, r := range bad {
+			if !yield(r.Rejection) {
+				return
+			}
+		}
+		for _, r := range old {
+			if !yield(r) {
+				return
+			}
+		}
+	})
 	if err != nil {
 		return rep, err
 	}
@@ -142,21 +143,11 @@ func (g *ingest) retire(ctx context.Context, delivery string, bad []located, old
 	if err != nil {
 		return err
 	}
-	history, err := g.load.Lake.History()
+	named, err := g.load.Lake.QuarantineIndexes()
 	if err != nil {
 		return err
 	}
-	keep := map[string]bool{}
-	for _, c := range history {
-		s, err := g.load.Lake.Snapshot(c.Snapshot)
-		if err != nil {
-			return err
-		}
-		for _, src := range s.Manifest.Sources {
-			keep[src.Quarantine] = true
-		}
-	}
-	return source.CleanIndexes(g.load.Quarantine, keep)
+	return source.CleanIndexes(g.load.Quarantine, named)
 }
 
 // report adds what was read, by table.
@@ -191,18 +182,12 @@ func (g *ingest) report(rep *Report, bad []located) {
 			}
 		}
 	}
-	counts := map[source.Count]int64{}
+	counts := source.Tally{}
 	for _, r := range bad {
 		byTable[r.in.table.Name].Quarantined++
-		counts[source.Count{Table: r.Table, File: r.File, Field: r.Field, Code: r.Code}]++
+		counts.Add(r.Rejection)
 	}
-	for c, n := range counts {
-		c.Rows = n
-		rep.Reasons = append(rep.Reasons, c)
-	}
-	slices.SortFunc(rep.Reasons, func(a, b source.Count) int {
-		return slices.Compare([]string{a.Table, a.File, a.Field, string(a.Code)}, []string{b.Table, b.File, b.Field, string(b.Code)})
-	})
+	rep.Reasons = counts.Counts()
 	rep.Files = []TableReport{}
 	for _, t := range byTable {
 		rep.Files = append(rep.Files, *t)

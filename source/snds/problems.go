@@ -380,13 +380,10 @@ func plain(k valueKind, value string) (string, bool) {
 	return value, true
 }
 
-// keep hands the raw rows to the vault and the rest to the index.
-func keep(rows []located, index *source.Index, intake *vault.Intake) error {
+// keep hands the raw rows to the vault.
+func keep(rows []located, intake *vault.Intake) error {
 	ids := map[*input]int64{}
 	for _, r := range rows {
-		if err := index.Add(r.Rejection); err != nil {
-			return err
-		}
 		id, ok := ids[r.in]
 		if !ok {
 			var err error

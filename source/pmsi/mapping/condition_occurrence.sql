@@ -1,5 +1,5 @@
--- Diagnoses of each unit, dated at the entry into it: DP and DR of the stay (its
--- first unit), DAS, and DPU and DRU, the main and related diagnoses of the other
+-- Diagnoses of each unit, dated at the entry into it: DP and DR of the stay (in
+-- the unit that gave them), DAS, and DPU and DRU, the main and related diagnoses of the other
 -- units.
 SELECT
   row_number() OVER (ORDER BY d.unit_id, d.place, d.code) AS condition_occurrence_id,
