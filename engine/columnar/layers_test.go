@@ -189,4 +189,3 @@ func BenchmarkLayers(b *testing.B) {
 		})
 	}
 }
-
