@@ -364,6 +364,9 @@ func (g *ingest) stage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if g.grows && slices.Contains(still, name) {
+			continue
+		}
 		if g.grows && slices.Contains(changed, name) {
 			err = g.change(ctx, t, query)
 		} else {
