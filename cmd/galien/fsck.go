@@ -9,6 +9,7 @@ import (
 	"galien"
 	"galien/lake"
 	"galien/source/omop"
+	"galien/source/snds"
 )
 
 func newFsckCommand() *cobra.Command {
@@ -154,6 +155,15 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 		if snap, err := l.Current(); err == nil {
 			for _, s := range snap.Manifest.Sources {
 				r.Quarantined += s.Quarantined
+				if s.Kind != snds.Kind {
+					continue
+				}
+				err := snds.Check(v, s, func(text string) {
+					r.Problems = append(r.Problems, fsckProblem{"vault/store", text, true})
+				})
+				if err != nil {
+					return nil, err
+				}
 			}
 		}
 	}

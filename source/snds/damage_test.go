@@ -212,6 +212,66 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// TestDamagedStore spoils what the vault keeps of a month: the check finds it, a
+// load that needs it names what to bring again, and one that brings it is whole.
+func TestDamagedStore(t *testing.T) {
+	other := strings.NewReplacer("2018-12-19", "2019-01-19", "2019-01-01", "2019-02-01")
+	next := map[string]string{"ER_PRS_F_201902.csv": other.Replace(tiny["ER_PRS_F_201901.csv"]), "ER_PHA_F_201902.csv": other.Replace(tiny["ER_PHA_F_201901.csv"])}
+	month := t.TempDir()
+	for name, text := range next {
+		put(t, month, name, text)
+	}
+	for name, spoil := range map[string]func(path string) error{
+		"a flipped bit": func(path string) error {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			b[len(b)/2] ^= 4
+			return os.WriteFile(path, b, 0o600)
+		},
+		"a missing file": os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t)
+			h.ingest(t, write(t, nil))
+			snap, err := h.lake.Current()
+			if err != nil {
+				t.Fatal(err)
+			}
+			src := snap.Manifest.Sources[0]
+			var found []string
+			check := func() {
+				found = nil
+				if err := Check(h.vault, src, func(text string) { found = append(found, text) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if check(); len(found) > 0 || len(src.Units) != 3 {
+				t.Fatalf("%d units; before the damage: %v", len(src.Units), found)
+			}
+			for _, u := range src.Units {
+				if u.Name == "DCIR 201901" {
+					if err := spoil(filepath.Join(h.dir, "vault", "store", "snds", u.Content, "care-pha.parquet")); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if check(); len(found) != 1 || !strings.Contains(found[0], "DCIR 201901") {
+				t.Errorf("the check found %v", found)
+			}
+			_, err = Ingest(t.Context(), h.load(month))
+			if galien.KindOf(err) != galien.Corrupt || !strings.Contains(err.Error(), "bring the files of DCIR 201901 again") {
+				t.Errorf("a month more: %v", err)
+			}
+			h.ingest(t, write(t, next))
+			if got := h.drugs(t); len(got) != 2 {
+				t.Errorf("drugs %v", got)
+			}
+		})
+	}
+}
+
 // TestEveryTable gives the published synthetic tables, ten rows of each: every
 // one is read, or set aside by name.
 func TestEveryTable(t *testing.T) {

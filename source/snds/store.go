@@ -20,6 +20,7 @@ import (
 	"galien"
 	"galien/lake"
 	"galien/lake/duck"
+	"galien/vault"
 )
 
 // store keeps what the cleaning left of every unit, so that a later delivery
@@ -119,6 +120,36 @@ func (s store) open(u lake.Unit) (k kept, err error) {
 		}
 	}
 	return k, nil
+}
+
+// Check opens what the vault keeps of the units of a source, and reports in words
+// what is missing or is not what was written: the lake is whole without it, and
+// the next load asks for those files again.
+func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
+	if len(src.Units) == 0 {
+		return nil
+	}
+	dir, err := v.Store(src.Name)
+	if err != nil {
+		return err
+	}
+	s := store{dir}
+	_, err = s.register()
+	for _, u := range src.Units {
+		if _, e := s.open(u); e != nil {
+			switch galien.KindOf(e) {
+			case galien.NotFound, galien.Corrupt:
+				report(e.Error() + "; bring its files again")
+			default:
+				return e
+			}
+		}
+	}
+	if galien.KindOf(err) == galien.Corrupt {
+		report(err.Error() + "; ingest every file of the source with --afresh")
+		return nil
+	}
+	return err
 }
 
 // paths returns the files of a table in a unit: that of its name, and those with
