@@ -288,6 +288,28 @@ func TestEveryTable(t *testing.T) {
 			t.Errorf("%s: unknown columns %v", f.Table, f.UnknownColumns)
 		}
 	}
+	// Every row of a linkage table is a visit, or a rule removed it, or it is in
+	// quarantine.
+	visits := map[string]int64{}
+	for _, line := range h.told(t) {
+		words := strings.Fields(line)
+		if words[0] == "visit" {
+			visits[words[len(words)-4]]++
+		}
+	}
+	for table, kind := range map[string]string{"T_MCOaaCSTC": "outpatient", "T_SSRaaC": "rehabilitation", "T_HADaaC": "home", "T_RIPaaC": "psychiatry"} {
+		n := visits[kind]
+		for _, c := range r.Rules {
+			if c.Table == table && (c.Rule == "M01" || c.Rule == "M02") {
+				n += c.Removed
+			}
+		}
+		for _, f := range r.Files {
+			if f.Table == table && f.Read != n+f.Quarantined {
+				t.Errorf("%s: %d rows read, %d kept or removed by a rule, %d in quarantine", table, f.Read, n, f.Quarantined)
+			}
+		}
+	}
 	for _, s := range r.SetAside {
 		name, _, _ := strings.Cut(s, " ")
 		aside[name] = true

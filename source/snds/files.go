@@ -193,7 +193,7 @@ func (d *delivery) check(ctx context.Context, read func(n int64)) error {
 	seen := map[string]*input{}
 	for _, in := range d.inputs {
 		// Small tables of two years may be the same; those of persons are not.
-		if other := seen[in.sha256]; other != nil && in.lines > 1 && (reads[in.table.Name].unit != hospital || slices.Contains(in.columns, "NIR_ANO_17")) {
+		if other := seen[in.sha256]; other != nil && in.lines > 1 && (!reads[in.table.Name].unit.yearly() || slices.Contains(in.columns, "NIR_ANO_17")) {
 			return galien.Errorf(galien.Conflict, "check files: %s and %s have the same content; take one of them away", other.name, in.name)
 		}
 		seen[in.sha256] = in

@@ -25,10 +25,11 @@ var changed = []string{"visit_occurrence", "visit_detail", "condition_occurrence
 
 // still are the tables that only the references fill, which a lake that grows has
 // as they are.
-var still = []string{"person", "location", "death", "observation"}
+var still = []string{"person", "location", "death"}
 
-// netting are the rules whose counts come of the lines that are mapped.
-var netting = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D10", "D11", "E01"}
+// netting are the rules whose counts come of the lines, and the stays that
+// several years tell of, that are mapped.
+var netting = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D10", "D11", "E01", "S01", "S02", "S03"}
 
 // partition compares the units before and after the load, and decides whether
 // the lake grows. It does not where persons may change (a reference table came,
@@ -97,7 +98,8 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	statements := []string{"CREATE SCHEMA before", "USE before", "CREATE TABLE before.ledger AS FROM shape_ledger",
-		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'"}
+		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'",
+		"CREATE VIEW before.field_telling AS " + g.tellings("added")}
 	for _, table := range shapes {
 		statements = append(statements, "CREATE VIEW before.due_"+table+" AS FROM "+g.files(table, g.parts.gone))
 	}
@@ -106,7 +108,7 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 			return duck.Error(action, err)
 		}
 	}
-	if err := g.clean(ctx, conn, "33-stays", "31-netting", "50-visits"); err != nil {
+	if err := g.clean(ctx, conn, "33-stays", "31-netting", "45-fields", "50-visits"); err != nil {
 		return err
 	}
 	for _, name := range changed {

@@ -162,7 +162,7 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 	}
 	db := g.w.DB()
 	g.start()
-	if err := g.clean(ctx, db, "00-macros", "02-shapes"); err != nil {
+	if err := g.clean(ctx, db, "00-macros", "02-shapes", "03-field-shapes"); err != nil {
 		return rep, err
 	}
 	if err := g.readBatches(ctx, func(u unit) bool { return u == reference }); err != nil {
@@ -267,6 +267,15 @@ func (g *ingest) readBatch(ctx context.Context, b batch) (k kept, err error) {
 	return g.store.open(b.Unit)
 }
 
+// scripts are the cleaning files of each kind of unit.
+var scripts = map[unit][]string{
+	claims:         {"20-claims", "27-coverage"},
+	hospital:       {"21-hospital"},
+	rehabilitation: {"23-rehabilitation"},
+	home:           {"24-home"},
+	psychiatry:     {"25-psychiatry"},
+}
+
 // leave cleans a unit that was read, notes what cannot be kept, and writes the
 // rest to a folder.
 func (g *ingest) leave(ctx context.Context, conn *sql.Conn, b batch, dir string) error {
@@ -274,14 +283,10 @@ func (g *ingest) leave(ctx context.Context, conn *sql.Conn, b batch, dir string)
 		table := strings.ToLower(b.Name)
 		return copyTo(ctx, conn, "SELECT * EXCLUDE ("+badColumn+") FROM "+table, filepath.Join(dir, table+parquetExt))
 	}
-	script, orphans := "20-claims", claimOrphans
-	if b.kind == hospital {
-		script, orphans = "21-hospital", nil
-	}
-	if err := g.clean(ctx, conn, script); err != nil {
+	if err := g.clean(ctx, conn, scripts[b.kind]...); err != nil {
 		return err
 	}
-	if err := g.quarantine(ctx, conn, orphans); err != nil {
+	if err := g.quarantine(ctx, conn, unitOrphans[b.kind]); err != nil {
 		return err
 	}
 	names, err := texts(ctx, conn, "SELECT view_name FROM duckdb_views() WHERE temporary AND view_name LIKE 'out\\_%' ESCAPE '\\' ORDER BY 1")

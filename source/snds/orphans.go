@@ -3,6 +3,8 @@ package snds
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 	"strings"
 
 	"galien"
@@ -29,8 +31,47 @@ var claimOrphans = []orphans{
 	{nineKeys, failure{"", source.OrphanDetail}, "SELECT p._file, $keys FROM er_tip_f p SEMI JOIN detailed d ON $on(d, p) AND d.orphan"},
 }
 
+// unitOrphans are those that a unit knows by itself.
+var unitOrphans = map[unit][]orphans{
+	claims: claimOrphans,
+	hospital: slices.Concat(detailOrphans("stay", "ETA_NUM RSA_NUM", "T_MCOaaB T_MCOaaD T_MCOaaA T_MCOaaUM"),
+		detailOrphans("visit", "ETA_NUM SEQ_NUM", "T_MCOaaFASTC T_MCOaaFBSTC T_MCOaaFCSTC T_MCOaaFHSTC T_MCOaaFLSTC T_MCOaaFMSTC")),
+	rehabilitation: detailOrphans("rehabilitation", "ETA_NUM RHA_NUM", "T_SSRaaS T_SSRaaB T_SSRaaD T_SSRaaA T_SSRaaCCAM T_SSRaaCCAR T_SSRaaCSARR"),
+	home:           detailOrphans("home", "ETA_NUM_EPMSI RHAD_NUM", "T_HADaaS T_HADaaB T_HADaaD T_HADaaDMPP T_HADaaDMPA T_HADaaA T_HADaaGRP"),
+	psychiatry:     detailOrphans("psychiatry", "ETA_NUM_EPMSI RIP_NUM", "T_RIPaaS T_RIPaaRSA T_RIPaaRSAD T_RIPaaCCAM"),
+}
+
+// detailOrphans are the rows whose stay the linkage table lacks (M11). Kept is
+// the table that the cleaning made of the linkage table.
+func detailOrphans(kept, keys, tables string) (list []orphans) {
+	on := "s.year = d._year"
+	for _, k := range strings.Fields(keys) {
+		on += fmt.Sprintf(" AND s.%[1]s = d.%[1]s", k)
+	}
+	for _, table := range strings.Fields(tables) {
+		list = append(list, orphans{keys, failure{"", source.OrphanDetail},
+			fmt.Sprintf("SELECT DISTINCT _file, $keys FROM %s d ANTI JOIN %s s ON %s", strings.ToLower(table), kept, on)})
+	}
+	return list
+}
+
+// fieldOrphans are the rows of a field's linkage table that belong to nobody, or
+// have no day.
+func fieldOrphans(kind, keys string) (list []orphans) {
+	for _, f := range []struct {
+		fate string
+		why  failure
+	}{
+		{"M09", failure{"NIR_ANO_17", source.AmbiguousPerson}}, {"P06", failure{"NIR_ANO_17", source.UnknownBeneficiary}},
+		{"undated", failure{"EXE_SOI_DTD", source.RequiredMissing}},
+	} {
+		list = append(list, orphans{keys, f.why, fmt.Sprintf("SELECT _file, finess, number FROM field_fate WHERE kind = '%s' AND fate = '%s'", kind, f.fate)})
+	}
+	return list
+}
+
 // stateOrphans depend on what the other units say.
-var stateOrphans = []orphans{
+var stateOrphans = slices.Concat(fieldOrphans("rehabilitation", "ETA_NUM RHA_NUM"), fieldOrphans("home", "ETA_NUM_EPMSI RHAD_NUM"), fieldOrphans("psychiatry", "ETA_NUM_EPMSI RIP_NUM"), []orphans{
 	{"ETA_NUM RSA_NUM", failure{"NIR_ANO_17", source.AmbiguousPerson}, "SELECT _file, finess, number FROM stay_fate WHERE fate = 'M09'"},
 	{"ETA_NUM RSA_NUM", failure{"NIR_ANO_17", source.UnknownBeneficiary}, "SELECT _file, finess, number FROM stay_fate WHERE fate = 'P06'"},
 	{"ETA_NUM RSA_NUM", failure{"EXE_SOI_DTD", source.RequiredMissing}, "SELECT _file, finess, number FROM stay_fate WHERE fate = 'undated'"},
@@ -43,7 +84,9 @@ var stateOrphans = []orphans{
 		"SELECT DISTINCT _file, psa, day, code FROM vaccine_row WHERE person_id IS NULL"},
 	{"BEN_IDT_ANO", failure{"BEN_IDT_ANO", source.UnknownBeneficiary},
 		"SELECT DISTINCT k._file, k.BEN_IDT_ANO FROM ki_cci_r k ANTI JOIN anonymous a ON a.ano = k.BEN_IDT_ANO WHERE k.BEN_IDT_ANO IS NOT NULL"},
-}
+	{"BEN_IDT_ANO", failure{"BEN_IDT_ANO", source.UnknownBeneficiary},
+		"SELECT DISTINCT k._file, k.BEN_IDT_ANO FROM ki_ecd_r k ANTI JOIN anonymous a ON a.ano = k.BEN_IDT_ANO WHERE k.BEN_IDT_ANO IS NOT NULL"},
+})
 
 // quarantine notes the rows that the queries find.
 func (g *ingest) quarantine(ctx context.Context, db executor, list []orphans) error {

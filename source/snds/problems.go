@@ -360,7 +360,7 @@ func plain(k valueKind, value string) (string, bool) {
 		_, err := strconv.ParseFloat(strings.ReplaceAll(value, ",", "."), 64)
 		return value, err == nil
 	case date, dayFirst:
-		layouts := []string{"02Jan2006:15:04:05", "2006-01-02 15:04:05", "02Jan2006"}
+		layouts := []string{"02Jan2006:15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04:05Z", "02Jan2006"}
 		switch {
 		case len(value) == 10:
 			layouts = []string{"2006-01-02", "02/01/2006"}

@@ -24,8 +24,14 @@ const (
 	badColumn = "_bad"
 )
 
-// required are columns without which a row has no place in time.
-var required = map[string]string{"ER_PRS_F": "EXE_SOI_DTD", "IR_VAC_F": "EXE_SOI_DTD", "KI_CCI_R": "BEN_DCD_DTE", "IR_IMB_R": "IMB_ALD_DTD"}
+// required are columns without which a row has no place in time, or says nothing.
+var required = map[string]string{
+	"ER_PRS_F": "EXE_SOI_DTD", "IR_VAC_F": "EXE_SOI_DTD", "KI_CCI_R": "BEN_DCD_DTE", "IR_IMB_R": "IMB_ALD_DTD",
+	"KI_ECD_R": "ECD_CIM_COD", "T_MCOaaFCSTC": "ACT_COD",
+	"T_SSRaaD": "DGN_COD", "T_SSRaaA": "CDC_ACT", "T_SSRaaCCAM": "CCAM_ACT", "T_SSRaaCSARR": "CSARR_COD",
+	"T_HADaaD": "DGN_ASS", "T_HADaaDMPP": "DGN_ASS_MPP", "T_HADaaDMPA": "DGN_ASS_MPA", "T_HADaaA": "CCAM_COD",
+	"T_RIPaaRSAD": "ASS_DGN", "T_RIPaaCCAM": "CDC_ACT",
+}
 
 const requiredMissing = 200
 
@@ -55,7 +61,7 @@ func (k valueKind) value(x string) string {
 		}
 		return fmt.Sprintf("CASE length(%[1]s) WHEN 10 THEN coalesce(TRY_CAST(%[1]s AS DATE), CAST(try_strptime(%[1]s, '%%d/%%m/%%Y') AS DATE))"+
 			" WHEN 8 THEN CAST(try_strptime(%[1]s, '%[2]s') AS DATE)"+
-			" ELSE CAST(try_strptime(%[1]s, ['%%d%%b%%Y:%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S', '%%d%%b%%Y']) AS DATE) END", x, eight)
+			" ELSE CAST(try_strptime(%[1]s, ['%%d%%b%%Y:%%H:%%M:%%S', '%%Y-%%m-%%d %%H:%%M:%%S', '%%Y-%%m-%%dT%%H:%%M:%%SZ', '%%d%%b%%Y']) AS DATE) END", x, eight)
 	}
 	return x
 }

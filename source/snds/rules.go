@@ -21,10 +21,11 @@ type Rule struct {
 }
 
 const (
-	fromGuide  = "documentation du SNDS (documentation-snds.health-data-hub.fr), telle que la lit snds-truth"
-	fromSchema = "schema-snds (Health Data Hub)"
-	fromTools  = "sndsTools, programmes partagés des utilisateurs du SNDS"
-	fromTruth  = "lecture de Galien, éprouvée sur snds-truth"
+	fromGuide   = "documentation du SNDS (documentation-snds.health-data-hub.fr), telle que la lit snds-truth"
+	fromFilters = "documentation du SNDS (documentation-snds.health-data-hub.fr), filtres recommandés"
+	fromSchema  = "schema-snds (Health Data Hub)"
+	fromTools   = "sndsTools, programmes partagés des utilisateurs du SNDS"
+	fromTruth   = "lecture de Galien, éprouvée sur snds-truth"
 )
 
 // rules are sorted by id.
@@ -36,6 +37,7 @@ var rules = []Rule{
 	{"A05", "Une ligne qui commence à la fin de la précédente la renouvelle : le début reste le premier.", "A row that begins at the end of the one before renews it: the first beginning stays.", fromTruth, false},
 	{"A06", "Le numéro d'ALD (IMB_ALD_NUM) n'est pas fiable : le code CIM-10 fait foi.", "The number of a long-term disease is unreliable: the CIM-10 code counts.", fromGuide, true},
 	{"A07", "Seuls les motifs d'exonération 41, 43 et 45 sont des ALD.", "Only the motives of exemption 41, 43 and 45 are long-term diseases.", fromGuide, false},
+	{"C01", "BEN_CMU_TOP ou PAT_CMU à 1 : complémentaire de la CMU-C (C2S depuis novembre 2019), une observation par année de soins.", "BEN_CMU_TOP or PAT_CMU 1: complementary coverage of the CMU-C (C2S since November 2019), one observation per year of care.", fromSchema, true},
 	{"D01", "Un mois de flux dit quand la ligne est arrivée, jamais quand le soin a eu lieu.", "A flux month says when a line arrived, never when the care took place.", fromGuide, true},
 	{"D02", "Une annulation complète (ligne négative, même flux ou plus tard) efface le soin.", "A full cancellation (a negative line, in the same flux or later) undoes the care.", fromGuide, false},
 	{"D03", "Une annulation partielle réduit la quantité.", "A partial cancellation reduces the quantity.", fromGuide, false},
@@ -56,6 +58,7 @@ var rules = []Rule{
 	{"D18", "ETE_IND_TAA à 1 : soins externes publics facturés directement, retirés.", "ETE_IND_TAA 1: public outpatient care billed directly, removed.", fromGuide, false},
 	{"D19", "Un détail dont la ligne de prestation manque va en quarantaine.", "A detail whose line of claim is missing goes to the quarantine.", fromTruth, true},
 	{"E01", "Partie de D02 : femmes dont la seule cyprotérone a été annulée.", "A part of D02: women whose only cyproterone was cancelled.", fromTruth, true},
+	{"H01", "HAD : une sous-séquence au GHT 99 (groupage en erreur) est écartée.", "HAD: a sub-sequence of GHT 99 (grouping error) is dropped.", fromFilters, false},
 	{"K01", "Un certificat de décès sans BEN_IDT_ANO ne peut pas être relié.", "A death certificate without BEN_IDT_ANO cannot be linked.", fromGuide, true},
 	{"M01", "Un code retour de chaînage autre que 0 écarte le séjour.", "A return code of the linkage other than 0 drops the stay.", fromGuide, false},
 	{"M02", "Un NIR_ANO_17 fictif (seize x puis x ou D) n'est personne.", "A dummy NIR_ANO_17 (sixteen x, then x or D) is nobody.", fromTools, false},
@@ -67,6 +70,7 @@ var rules = []Rule{
 	{"M08", "EXE_SOI_DTD ou EXE_SOI_DTF vide : ENT_DAT et SOR_DAT sont pris.", "EXE_SOI_DTD or EXE_SOI_DTF empty: ENT_DAT and SOR_DAT are taken.", fromGuide, false},
 	{"M09", "Un NIR_ANO_17 de jumeaux de même sexe n'est attribué à personne : quarantaine.", "A NIR_ANO_17 of twins of the same sex is given to nobody: quarantine.", fromGuide, false},
 	{"M10", "Les colonnes renommées selon l'année sont lues sous leurs deux noms.", "Columns renamed over the years are read under both names.", fromSchema, true},
+	{"M11", "PMSI : une ligne dont le séjour manque à la table de chaînage (C, CSTC) va en quarantaine.", "PMSI: a row whose stay the linkage table (C, CSTC) lacks goes to the quarantine.", fromTruth, true},
 	{"P01", "Plusieurs BEN_NIR_PSA d'une personne sont réunis par BEN_NIR_ANO.", "Several BEN_NIR_PSA of a person are united by BEN_NIR_ANO.", fromGuide, false},
 	{"P02", "Un BEN_NIR_PSA avec deux rangs et un seul BEN_NIR_ANO est une personne.", "A BEN_NIR_PSA with two ranks and one BEN_NIR_ANO is one person.", fromGuide, false},
 	{"P03", "Des jumeaux de même sexe partagent un BEN_NIR_PSA : le rang les distingue.", "Twins of the same sex share a BEN_NIR_PSA: the rank tells them apart.", fromGuide, false},
@@ -81,7 +85,16 @@ var rules = []Rule{
 	{"P12", "De deux dates de décès, celle de la ligne mise à jour en dernier est gardée.", "Of two dates of death, that of the row updated last is kept.", fromTruth, false},
 	{"P13", "Sans BEN_NIR_ANO, la personne est BEN_NIR_PSA et BEN_RNG_GEM.", "Without BEN_NIR_ANO, the person is BEN_NIR_PSA and BEN_RNG_GEM.", fromGuide, true},
 	{"P14", "Les identités archivées (IR_BEN_R_ARC) sont lues comme les autres.", "Archived identities (IR_BEN_R_ARC) are read like the others.", fromGuide, false},
+	{"P15", "Les personnes que P03, P04 et M09 laissent dans le doute sont marquées (observation DOUBT), et restent.", "Persons whom P03, P04 and M09 leave in doubt are marked (observation DOUBT), and stay.", fromTruth, true},
+	{"R01", "SSR : une semaine (RHA) dont le GME commence par 90 (groupage en erreur) est écartée.", "SSR: a week (RHA) whose GME begins with 90 (grouping error) is dropped.", fromFilters, false},
+	{"R02", "SSR : une semaine générée pour la facturation (TYP_GEN_RHA autre que 0 ou 4) est écartée.", "SSR: a week made for billing (TYP_GEN_RHA other than 0 or 4) is dropped.", fromFilters, false},
+	{"R03", "SSR : une semaine de l'année précédente (MOI_ANN), répétée tant que le séjour dure, est écartée.", "SSR: a week of the year before (MOI_ANN), repeated while the stay goes on, is dropped.", fromFilters, false},
+	{"S01", "SSR, HAD, RIM-P : un séjour que plusieurs années racontent est un seul séjour (personne, établissement, entrée, genre).", "SSR, HAD, RIM-P: a stay that several years tell of is one stay (person, establishment, entry, kind).", fromFilters, false},
+	{"S02", "SSR, HAD, RIM-P : un séjour en cours finit au dernier jour que ses résumés couvrent.", "SSR, HAD, RIM-P: a stay that goes on ends on the last day that its summaries cover.", fromTruth, true},
+	{"S03", "SSR, HAD, RIM-P : un diagnostic répété de résumé en résumé compte une fois, à son premier jour.", "SSR, HAD, RIM-P: a diagnosis that summary after summary repeats counts once, on its first day.", fromTruth, false},
 	{"V01", "Une injection en double exact compte une fois.", "An injection that is there twice counts once.", fromGuide, false},
+	{"Y01", "RIM-P : une séquence de sortie d'essai (SEQ_IND à E) n'est pas une hospitalisation.", "RIM-P: a sequence of trial leave (SEQ_IND E) is no hospital care.", fromFilters, false},
+	{"Y02", "RIM-P : une séquence générée pour la facturation (TYP_GEN_RSA autre que 0) est écartée.", "RIM-P: a sequence made for billing (TYP_GEN_RSA other than 0) is dropped.", fromFilters, false},
 }
 
 // Rules returns every cleaning rule, sorted by id.

@@ -17,7 +17,8 @@ const (
 	text valueKind = iota
 	whole
 	number
-	// date is written AAAA-MM-JJ, AAAAMMJJ or JJMMMAAAA:hh:mm:ss.
+	// date is written AAAA-MM-JJ, AAAAMMJJ, JJMMMAAAA:hh:mm:ss or
+	// AAAA-MM-JJThh:mm:ssZ.
 	date
 	// dayFirst is a date whose eight digits begin with the day.
 	dayFirst

@@ -1,6 +1,7 @@
 // Package snds reads the extract files of the French national health data
-// system (SNDS: claims of the DCIR, hospital stays of the PMSI MCO, references,
-// causes of death) into the lake.
+// system (SNDS: claims of the DCIR; the PMSI, that is stays and outpatient care
+// of the MCO, rehabilitation, hospital at home, psychiatry; references; causes of
+// death) into the lake.
 //
 // It owns the finding of the files, the published layout of every table
 // (tables_gen.go), the cleaning rules by name, and the mapping to OMOP as SQL
@@ -13,8 +14,7 @@
 // It refuses to guess: a row that cannot be read goes to the quarantine with
 // its file, line, field and reason, a table that is not read is set aside by
 // name, and a damaged file, or one that is there twice, stops the load before
-// anything is committed. Fixed-width PMSI files, SSR, HAD and RIM-P are not
-// read yet; docs/sources/snds.md says all that is not done.
+// anything is committed. docs/sources/snds.md says all that is not done.
 //
 //	report, err := snds.Ingest(ctx, snds.Load{
 //		Lake: l, Vault: v, Quarantine: filepath.Join(hub, "quarantine"),
@@ -34,7 +34,7 @@ import (
 
 // ReaderVersion is the version of the reading, the rules and the mapping. The
 // same files under another version are read again.
-const ReaderVersion = "2"
+const ReaderVersion = "3"
 
 // Kind is the kind of source in the lake's manifest.
 const Kind = "snds"

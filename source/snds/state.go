@@ -95,8 +95,8 @@ func (g *ingest) files(table string, units []lake.Unit) string {
 }
 
 // openUnits makes a view unit_x of every table x of the store over the units of
-// the snapshot to come, due_x over those whose rows are to be mapped, and
-// every_care and every_unknown_care over all.
+// the snapshot to come, due_x over those whose rows are to be mapped, and, of
+// lines of care and of what years tell of together, every_x over all.
 func (g *ingest) openUnits(ctx context.Context) error {
 	db := g.w.DB()
 	shapes, err := g.shapes(ctx)
@@ -109,7 +109,7 @@ func (g *ingest) openUnits(ctx context.Context) error {
 	}
 	for _, table := range shapes {
 		views := map[string]string{"unit_" + table: "FROM " + g.files(table, after), "due_" + table: "FROM " + g.files(table, due)}
-		if table == "care" || table == "unknown_care" {
+		if table == "care" || table == "unknown_care" || strings.HasPrefix(table, "field_") {
 			every := "SELECT *, 'common' AS part FROM " + g.files(table, g.parts.common)
 			every += " UNION ALL BY NAME SELECT *, 'added' AS part FROM " + g.files(table, g.parts.added)
 			every += " UNION ALL BY NAME SELECT *, 'gone' AS part FROM " + g.files(table, g.parts.gone)
@@ -151,10 +151,21 @@ func (g *ingest) compile(ctx context.Context) error {
 		}
 		lines = "touched_line"
 	}
+	if err := g.clean(ctx, db, "34-field-fates"); err != nil {
+		return err
+	}
+	if g.grows {
+		if err := g.clean(ctx, db, "35-touched-fields"); err != nil {
+			return err
+		}
+	}
+	if _, err := db.ExecContext(ctx, "CREATE VIEW field_telling AS "+g.tellings("gone")); err != nil {
+		return duck.Error("open stays", err)
+	}
 	if _, err := db.ExecContext(ctx, "CREATE VIEW care_line AS FROM "+lines+" WHERE part <> 'gone'"); err != nil {
 		return duck.Error("open lines", err)
 	}
-	if err := g.clean(ctx, db, "33-stays", "31-netting", "40-others", "50-visits", "51-places", "60-codes"); err != nil {
+	if err := g.clean(ctx, db, "33-stays", "31-netting", "40-others", "45-fields", "46-certificates", "50-visits", "51-places", "55-marks", "60-codes"); err != nil {
 		return err
 	}
 	if err := codes.Hierarchy(ctx, db); err != nil {
@@ -167,6 +178,17 @@ func (g *ingest) compile(ctx context.Context) error {
 		return err
 	}
 	return codes.Conceive(ctx, db, g.base)
+}
+
+// tellings returns the SQL of the stays that years tell of together and that
+// are to be mapped, without those of one part of the units.
+func (g *ingest) tellings(without string) string {
+	query := "SELECT s.*, h.person_id FROM every_field_stay s JOIN holder h ON h.psa = s.psa " +
+		"WHERE s.removed_by IS NULL AND s.entry IS NOT NULL AND h.person_id IS NOT NULL AND s.part <> " + duck.Quote(without)
+	if g.grows {
+		query += " AND h.person_id IN (FROM touched_field)"
+	}
+	return query
 }
 
 // assignKeys exchanges the source ids of persons for the lake's keys.

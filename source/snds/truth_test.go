@@ -115,6 +115,13 @@ func TestTruth(t *testing.T) {
 		}
 		delete(got, name)
 	}
+	// What the truth does not count: certificates of all causes, and marks.
+	for name, want := range marked(t, dir, h) {
+		if got[name] != want {
+			t.Errorf("rule %s: touched and removed %q, want %q", name, got[name], want)
+		}
+		delete(got, name)
+	}
 	for name, counts := range got {
 		t.Errorf("rule %s counted %s, and the truth does not know it", name, counts)
 	}

@@ -22,7 +22,7 @@ type batch struct {
 
 // field is what begins the names of the units of a kind; those of reference
 // tables are the names of the tables.
-var field = map[unit]string{claims: "DCIR", hospital: "MCO"}
+var field = map[unit]string{claims: "DCIR", hospital: "MCO", rehabilitation: "SSR", home: "HAD", psychiatry: "RIP"}
 
 // periodOf returns the period in the name of a unit of a field.
 func periodOf(name, field string) (string, bool) {

@@ -41,6 +41,7 @@ CREATE TABLE standard_concept AS
 SELECT * FROM (VALUES
   (8507, 'male', 'Gender', 'Gender', 'Gender', 'M'), (8532, 'female', 'Gender', 'Gender', 'Gender', 'F'),
   (9201, 'stay in a hospital', 'Visit', 'Visit', 'Visit', 'IP'), (9202, 'outpatient care', 'Visit', 'Visit', 'Visit', 'OP'),
+  (581476, 'care at home', 'Visit', 'Visit', 'Visit', 'home'),
   (9203, 'emergency care', 'Visit', 'Visit', 'Visit', 'ER'), (262, 'emergency care followed by a stay', 'Visit', 'Visit', 'Visit', 'ERIP'),
   (32810, 'claim', 'Type Concept', 'Type Concept', 'Type Concept', 'type'),
   (32812, 'hospital claim at discharge', 'Type Concept', 'Type Concept', 'Type Concept', 'type'),

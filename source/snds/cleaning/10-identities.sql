@@ -45,7 +45,8 @@ SELECT DISTINCT psa, rng FROM (
   SELECT psa, rng FROM unknown_number WHERE psa IS NOT NULL AND CASE WHEN fictitious THEN NOT $P05 ELSE NOT $P06 END
   UNION ALL
   SELECT s.psa, NULL::BIGINT
-  FROM (SELECT psa, removed_by FROM unit_stay UNION ALL SELECT psa, removed_by FROM unit_outpatient) s ANTI JOIN identity i ON i.psa = s.psa
+  FROM (SELECT psa, removed_by FROM unit_stay UNION ALL SELECT psa, removed_by FROM unit_outpatient
+    UNION ALL SELECT psa, removed_by FROM unit_field_stay) s ANTI JOIN identity i ON i.psa = s.psa
   WHERE s.psa IS NOT NULL AND s.removed_by IS NULL AND CASE WHEN dummy_number(s.psa) THEN NOT $M02 ELSE NOT $P06 END);
 
 -- Every source id that needs a person key.

@@ -95,7 +95,27 @@ FROM (
   UNION ALL
   SELECT v.visit_id, v.NIR_ANO_17, v.entry + coalesce(a.DEL_DAT_ENT, 0)::INTEGER, 'NABM', lpad(ltrim(a.NABM_COD, '0'), 4, '0'), coalesce(a.ACT_NBR, 1)
   FROM t_mcoaaflstc a JOIN visit v ON v.ETA_NUM = a.ETA_NUM AND v.SEQ_NUM = a.SEQ_NUM AND v.year = a._year
-  WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND a.NABM_COD IS NOT NULL);
+  WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND a.NABM_COD IS NOT NULL
+  UNION ALL
+  -- Fees (FCSTC) under their billing codes, such as CS for a consultation; those
+  -- that pay for acts of the CCAM or the NABM (ADC, B) say so and no more.
+  SELECT v.visit_id, v.NIR_ANO_17, later(v.entry, a.DEL_DAT_ENT), 'ACT', a.ACT_COD, coalesce(a.ACT_NBR, 1)
+  FROM t_mcoaafcstc a JOIN visit v ON v.ETA_NUM = a.ETA_NUM AND v.SEQ_NUM = a.SEQ_NUM AND v.year = a._year
+  WHERE v.removed_by IS NULL AND v.entry IS NOT NULL);
+
+-- Drugs billed apart (FHSTC).
+CREATE TEMP VIEW out_outpatient_drug AS
+SELECT *, event_id('FH', visit_id, day, code, quantity, row_number() OVER (PARTITION BY visit_id, day, code, quantity)) AS id
+FROM (
+  SELECT v.visit_id, v.NIR_ANO_17 AS psa, later(v.entry, d.DEL_DAT_ENT) AS day, coalesce(d.UCD_UCD_COD, lpad(d.UCD_COD, 13, '0')) AS code, d.QUA AS quantity
+  FROM t_mcoaafhstc d JOIN visit v ON v.ETA_NUM = d.ETA_NUM AND v.SEQ_NUM = d.SEQ_NUM AND v.year = d._year
+  WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND coalesce(d.UCD_UCD_COD, d.UCD_COD) IS NOT NULL);
+
+-- Coverage as the bill's head states it (FASTC).
+CREATE TEMP VIEW out_covered AS
+SELECT v.NIR_ANO_17 AS psa, NULL::BIGINT AS rng, v.visit_id, year(v.entry) AS year, v.entry AS day
+FROM t_mcoaafastc f JOIN visit v ON v.ETA_NUM = f.ETA_NUM AND v.SEQ_NUM = f.SEQ_NUM AND v.year = f._year
+WHERE v.removed_by IS NULL AND v.entry IS NOT NULL AND f.PAT_CMU = '1';
 
 CREATE TEMP VIEW out_establishment AS
 SELECT _year AS year, ETA_NUM AS finess, SOC_RAI AS name FROM t_mcoaae
@@ -110,7 +130,8 @@ CREATE TEMP VIEW out_code AS
 SELECT DISTINCT * FROM (
   SELECT 'CIM10' AS vocabulary, code FROM out_stay_diagnosis
   UNION ALL SELECT 'CCAM', code FROM out_stay_act
-  UNION ALL SELECT system, code FROM out_outpatient_act);
+  UNION ALL SELECT system, code FROM out_outpatient_act
+  UNION ALL SELECT 'UCD', code FROM out_outpatient_drug);
 
 -- What was removed, in every table of the stay.
 CREATE TEMP VIEW out_ledger AS
@@ -133,11 +154,34 @@ UNION ALL
 SELECT 'M04', t.tab, count(*), count(*)
 FROM (
   SELECT 'T_MCOaaFBSTC' AS tab, _year, ETA_NUM, SEQ_NUM FROM t_mcoaafbstc
+  UNION ALL SELECT 'T_MCOaaFASTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafastc
+  UNION ALL SELECT 'T_MCOaaFCSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafcstc
+  UNION ALL SELECT 'T_MCOaaFHSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafhstc
   UNION ALL SELECT 'T_MCOaaFLSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaaflstc
   UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc) t
 JOIN visit v ON v.ETA_NUM = t.ETA_NUM AND v.SEQ_NUM = t.SEQ_NUM AND v.year = t._year
 WHERE v.removed_by = 'M04'
 GROUP BY ALL
+UNION ALL
+SELECT 'M11', t.tab, count(*), count(*)
+FROM (
+  SELECT 'T_MCOaaA' AS tab, _year, ETA_NUM, RSA_NUM FROM t_mcoaaa
+  UNION ALL SELECT 'T_MCOaaB', _year, ETA_NUM, RSA_NUM FROM t_mcoaab
+  UNION ALL SELECT 'T_MCOaaD', _year, ETA_NUM, RSA_NUM FROM t_mcoaad
+  UNION ALL SELECT 'T_MCOaaUM', _year, ETA_NUM, RSA_NUM FROM t_mcoaaum) t
+ANTI JOIN stay s ON s.ETA_NUM = t.ETA_NUM AND s.RSA_NUM = t.RSA_NUM AND s.year = t._year
+GROUP BY t.tab
+UNION ALL
+SELECT 'M11', t.tab, count(*), count(*)
+FROM (
+  SELECT 'T_MCOaaFASTC' AS tab, _year, ETA_NUM, SEQ_NUM FROM t_mcoaafastc
+  UNION ALL SELECT 'T_MCOaaFBSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafbstc
+  UNION ALL SELECT 'T_MCOaaFCSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafcstc
+  UNION ALL SELECT 'T_MCOaaFHSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafhstc
+  UNION ALL SELECT 'T_MCOaaFLSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaaflstc
+  UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc) t
+ANTI JOIN visit v ON v.ETA_NUM = t.ETA_NUM AND v.SEQ_NUM = t.SEQ_NUM AND v.year = t._year
+GROUP BY t.tab
 UNION ALL
 SELECT 'M05', 'T_MCOaaD', coalesce(sum(n - 1), 0), coalesce(sum(n - 1), 0)
 FROM (SELECT count(*) AS n FROM associated WHERE $M05 AND origin = 'D' AND code IS DISTINCT FROM dp GROUP BY visit_id, code HAVING count(*) > 1)

@@ -23,5 +23,6 @@ FROM (
   UNION ALL SELECT person_id, entry, leaving FROM stay_fate WHERE fate IS NULL
   UNION ALL SELECT person_id, entry, leaving FROM outpatient_fate WHERE fate IS NULL
   UNION ALL SELECT b.person_id, c.entry, c.leaving FROM unit_clinic c JOIN beneficiary b ON b.identity = c.identity
+  UNION ALL SELECT person_id, entry, greatest(entry, coalesce(leaving, covered, entry)) FROM field_fate WHERE fate IS NULL
   UNION ALL SELECT person_id, day, day FROM clean_vaccine)
 GROUP BY person_id;

@@ -18,12 +18,15 @@ WHERE u.vocabulary = 'CIP13' AND length <= length(d.atc)
 UNION ALL
 SELECT DISTINCT 'UCD', u.code, 'ATC', d.atc[1:length], level(d.atc) - level(d.atc[1:length]) + 1
 FROM used_code u JOIN drug_class d ON right(d.ucd, 7) = right(u.code, 7), unnest([1, 3, 4, 5, 7]) t(length)
-WHERE u.vocabulary = 'UCD' AND length <= length(d.atc);
+WHERE u.vocabulary = 'UCD' AND length <= length(d.atc)
+UNION ALL
+SELECT vocabulary, code, vocabulary, 'any', 1 FROM named_code WHERE vocabulary = 'DOUBT' AND code <> 'any';
 
 -- All codes that need a concept.
 CREATE TABLE code_to_name AS
 SELECT vocabulary, code, any_value(name) AS name FROM (
   SELECT u.vocabulary, u.code, d.name FROM used_code u LEFT JOIN drug_class d ON u.vocabulary = 'CIP13' AND d.cip13 = u.code
+  UNION ALL SELECT vocabulary, code, name FROM named_code
   UNION ALL SELECT above_vocabulary, above, NULL FROM code_above
   UNION ALL SELECT vocabulary, code, NULL FROM code_above)
 GROUP BY vocabulary, code;

@@ -1,5 +1,6 @@
--- Acts of the CCAM, in town, in stays and in outpatient hospital care, and
--- consultations and visits in town (PRS_NAT_REF), one row each.
+-- Acts of the CCAM, in town, in stays and in outpatient hospital care; acts of
+-- rehabilitation (CSARR, before 2014 CDARR); what outpatient care was billed for
+-- (ACT_COD); and consultations and visits in town (PRS_NAT_REF), one row each.
 SELECT
   a.id AS procedure_occurrence_id,
   a.person_id,
@@ -18,7 +19,9 @@ FROM (
   UNION ALL
   SELECT id, 'CCAM', person_id, day, code, quantity, NULL, visit_id, 32812 FROM clean_stay_act
   UNION ALL
-  SELECT id, 'CCAM', person_id, day, code, quantity, NULL, visit_id, 32812 FROM clean_outpatient_act WHERE system = 'CCAM'
+  SELECT id, system, person_id, day, code, quantity, NULL, visit_id, 32812 FROM clean_outpatient_act WHERE system IN ('CCAM', 'ACT')
+  UNION ALL
+  SELECT id, system, person_id, day, code, quantity, NULL, visit_id, 32812 FROM clean_field_act
   UNION ALL
   SELECT CASE WHEN once.n = 0 THEN k.id ELSE event_id(k.id, once.n) END, 'PRS', k.person_id, k.day, k.code, 1, p.provider_id,
     event_id('town', k.person_id, k.day, p.provider_id), 32810
