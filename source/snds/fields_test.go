@@ -41,7 +41,7 @@ func handMade(t *testing.T) string {
 			"2;2019-06-01;1;1;1;2019-06-01;01C750000;1;0;1;3400930000038"},
 		"KI_CCI_R": {"BEN_IDT_ANO;BEN_DCD_DTE;DCD_IDT_ENC;DCD_CIM_COD", "dddddddddddddddd1;2020-05-11;x1;G309"},
 		"KI_ECD_R": {"BEN_IDT_ANO;ECD_CIM_COD;CER_LIG_NUM;ECD_CAU_RNG;BEN_DCD_DTE",
-			"dddddddddddddddd1;J189;1;1;2020-05-11", "dddddddddddddddd1;G309;2;1;2020-05-11", ";I10;1;1;2020-05-12"},
+			"dddddddddddddddd1;J189;1;1;2020-05-11", "dddddddddddddddd1;G309;2;1;2020-05-11", ";I10;1;1;2020-05-12", "tttttttttttttttt1;R99;1;1;"},
 		// A day on which coverage is stated, and a later one of the same year.
 		"ER_PRS_F": {strings.ReplaceAll(nineKeys, " ", ";") + ";BEN_NIR_PSA;BEN_RNG_GEM;EXE_SOI_DTD;PRS_NAT_REF;PRS_ACT_QTE;BEN_CMU_TOP",
 			"1;2019-06-01;1;1;1;2019-06-01;01C750000;1;0;" + someone + ";1;2019-03-04;3313;1;1",
@@ -290,9 +290,10 @@ func TestFields(t *testing.T) {
 			t.Errorf("rule %s: touched and removed %q, want %q", name, counts[name], want)
 		}
 	}
-	// The twins' stay, and the two rows without one.
-	if report.Quarantined != 3 {
-		t.Errorf("%d rows in quarantine, want 3: %v", report.Quarantined, report.Reasons)
+	// The twins' stay, the two rows without one, and a cause of a death without a
+	// day.
+	if report.Quarantined != 4 {
+		t.Errorf("%d rows in quarantine, want 4: %v", report.Quarantined, report.Reasons)
 	}
 
 	nobodyInDoubt(t, h)

@@ -86,6 +86,7 @@ var stateOrphans = slices.Concat(fieldOrphans("rehabilitation", "ETA_NUM RHA_NUM
 		"SELECT DISTINCT k._file, k.BEN_IDT_ANO FROM ki_cci_r k ANTI JOIN anonymous a ON a.ano = k.BEN_IDT_ANO WHERE k.BEN_IDT_ANO IS NOT NULL"},
 	{"BEN_IDT_ANO", failure{"BEN_IDT_ANO", source.UnknownBeneficiary},
 		"SELECT DISTINCT k._file, k.BEN_IDT_ANO FROM ki_ecd_r k ANTI JOIN anonymous a ON a.ano = k.BEN_IDT_ANO WHERE k.BEN_IDT_ANO IS NOT NULL"},
+	{"BEN_IDT_ANO", failure{"BEN_DCD_DTE", source.RequiredMissing}, "SELECT DISTINCT _file, ano FROM told_cause WHERE day IS NULL"},
 })
 
 // quarantine notes the rows that the queries find.

@@ -73,11 +73,12 @@ LEFT JOIN dated_week w ON w.telling = s.telling AND w.RHS_NUM = d.RHS_NUM
 WHERE s.removed_by IS NULL AND s.entry IS NOT NULL AND w.removed_by IS NULL;
 
 -- Acts count their day from the entry into the unit; it is kept within its week.
+-- A number that is absent, or absurd, is one.
 CREATE TEMP VIEW out_field_act AS
 SELECT s.telling,
   CASE WHEN w.before_week IS NULL THEN later(s.entry, a.delay)
     ELSE least(greatest(later(later(s.entry, w.before_unit), a.delay), w.first_day), greatest(w.monday + 6, s.entry)) END AS day,
-  a.system, a.code, coalesce(a.quantity, 1) AS quantity
+  a.system, a.code, CASE WHEN a.quantity BETWEEN 0 AND 100000 THEN round(a.quantity) ELSE 1 END AS quantity
 FROM (
   SELECT _year AS year, ETA_NUM, RHA_NUM, RHS_NUM, 'CCAM' AS system, CCAM_ACT[1:7] AS code, CCAM_DEL_ENT_UM AS delay, CCAM_NBR_REA AS quantity FROM t_ssraaccam
   UNION ALL
