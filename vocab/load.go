@@ -343,8 +343,8 @@ func (g *ingest) licences(ctx context.Context) error {
 // systems reports what Athena has of the hub's codes.
 func (g *ingest) systems(ctx context.Context) error {
 	const action = "count codes"
-	rows, err := g.w.DB().QueryContext(ctx, `SELECT system, count(*), count(*) FILTER (local_id IN (SELECT local_id FROM same_code)), count(*) FILTER (local_id IN (SELECT local_id FROM translation))
-		FROM local_code GROUP BY system ORDER BY system`)
+	rows, err := g.w.DB().QueryContext(ctx, `SELECT system, count(*), count(*) FILTER (local_id IN (SELECT local_id FROM vocab_same_code)), count(*) FILTER (local_id IN (SELECT local_id FROM vocab_translation))
+		FROM vocab_local_code GROUP BY system ORDER BY system`)
 	if err != nil {
 		return duck.Error(action, err)
 	}
@@ -367,8 +367,8 @@ func (g *ingest) translate(ctx context.Context, m merger) error {
 	}
 	const action = "compare translations"
 	var differ int64
-	before := "SELECT concept_id_1, concept_id_2 FROM " + m.ofBase("concept_relationship") + " WHERE relationship_id = 'Maps to' AND concept_id_1 IN (SELECT local_id FROM local_code)"
-	now := "SELECT local_id, standard_id FROM translation"
+	before := "SELECT concept_id_1, concept_id_2 FROM " + m.ofBase("concept_relationship") + " WHERE relationship_id = 'Maps to' AND concept_id_1 IN (SELECT local_id FROM vocab_local_code)"
+	now := "SELECT local_id, standard_id FROM vocab_translation"
 	err := g.w.DB().QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM ((%[1]s EXCEPT %[2]s) UNION ALL (%[2]s EXCEPT %[1]s))", before, now)).Scan(&differ)
 	if err != nil {
 		return duck.Error(action, err)
@@ -391,7 +391,7 @@ func (g *ingest) translate(ctx context.Context, m merger) error {
 			further = fmt.Sprintf("count(*) FILTER (%s >= %d)", e.id, int64(furtherKey))
 		}
 		r := EventReport{Table: e.table}
-		err := g.w.DB().QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s IN (SELECT local_id FROM translation)), %s FROM %s", e.sourceConcept, further, duck.Ident("stage_"+e.table))).Scan(&r.Standard, &r.Further)
+		err := g.w.DB().QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s IN (SELECT local_id FROM vocab_translation)), %s FROM %s", e.sourceConcept, further, duck.Ident("stage_"+e.table))).Scan(&r.Standard, &r.Further)
 		if err != nil {
 			return duck.Error("count events", err)
 		}

@@ -128,16 +128,16 @@ func (m merger) addAthena(ctx context.Context) error {
 	return run(ctx, m.w.DB(), action, strings.NewReplacer("$athena", athena, "$concept", m.ofBase("concept"), "$ancestor", m.ofBase("concept_ancestor"),
 		"$relationship", m.ofBase("concept_relationship"), "$vocabulary", m.ofBase("vocabulary")).Replace(`
 DELETE FROM stage_concept WHERE concept_id < 2000000000 AND $athena;
-CREATE TABLE own_standard AS SELECT concept_id FROM stage_concept WHERE concept_id < 2000000000;
+CREATE TABLE vocab_own_standard AS SELECT concept_id FROM stage_concept WHERE concept_id < 2000000000;
 DELETE FROM stage_concept_ancestor WHERE ancestor_concept_id < 2000000000
-  AND NOT (ancestor_concept_id = descendant_concept_id AND ancestor_concept_id IN (SELECT concept_id FROM own_standard));
+  AND NOT (ancestor_concept_id = descendant_concept_id AND ancestor_concept_id IN (SELECT concept_id FROM vocab_own_standard));
 DELETE FROM stage_concept_relationship;
 DELETE FROM stage_vocabulary WHERE NOT starts_with(vocabulary_id, 'SNDS ');
 INSERT INTO stage_concept BY NAME SELECT * FROM $concept WHERE concept_id < 2000000000 AND $athena;
 INSERT INTO stage_concept_relationship BY NAME SELECT * FROM $relationship WHERE concept_id_1 < 2000000000 AND concept_id_2 < 2000000000;
 INSERT INTO stage_concept_ancestor BY NAME SELECT * FROM $ancestor a WHERE ancestor_concept_id < 2000000000 AND descendant_concept_id < 2000000000
   AND NOT (ancestor_concept_id = descendant_concept_id AND ancestor_concept_id IN (SELECT concept_id FROM $concept WHERE concept_id < 2000000000 AND NOT $athena))
-  AND NOT (ancestor_concept_id = descendant_concept_id AND ancestor_concept_id IN (SELECT concept_id FROM own_standard));
+  AND NOT (ancestor_concept_id = descendant_concept_id AND ancestor_concept_id IN (SELECT concept_id FROM vocab_own_standard));
 INSERT INTO stage_vocabulary BY NAME SELECT * FROM $vocabulary WHERE NOT starts_with(vocabulary_id, 'SNDS ');
 `))
 }
@@ -152,17 +152,17 @@ func (m merger) addOwn(ctx context.Context) error {
 	return run(ctx, m.w.DB(), "merge vocabularies", strings.NewReplacer("$translates", fmt.Sprint(Translates(m.base.Manifest)), "$before", before, "$now", named(names(m.loaded)), "$french", ofFrench,
 		"$concept", m.ofBase("concept"), "$ancestor", m.ofBase("concept_ancestor"), "$relationship", m.ofBase("concept_relationship"),
 		"$vocabulary", m.ofBase("vocabulary"), "$synonym", m.ofBase("concept_synonym")).Replace(`
-CREATE TABLE french AS SELECT concept_id FROM $concept WHERE $french;
-CREATE TABLE own_standard AS SELECT concept_id FROM $concept
+CREATE TABLE vocab_french AS SELECT concept_id FROM $concept WHERE $french;
+CREATE TABLE vocab_own_standard AS SELECT concept_id FROM $concept
   WHERE concept_id < 2000000000 AND NOT $before AND NOT $now AND $translates;
-INSERT INTO stage_concept BY NAME SELECT * FROM $concept WHERE concept_id >= 2000000000 OR concept_id IN (FROM own_standard);
+INSERT INTO stage_concept BY NAME SELECT * FROM $concept WHERE concept_id >= 2000000000 OR concept_id IN (FROM vocab_own_standard);
 INSERT INTO stage_concept_relationship BY NAME SELECT * FROM $relationship
-  WHERE (concept_id_1 >= 2000000000 OR concept_id_2 >= 2000000000) AND concept_id_1 NOT IN (FROM french) AND concept_id_2 NOT IN (FROM french);
+  WHERE (concept_id_1 >= 2000000000 OR concept_id_2 >= 2000000000) AND concept_id_1 NOT IN (FROM vocab_french) AND concept_id_2 NOT IN (FROM vocab_french);
 INSERT INTO stage_concept_ancestor BY NAME SELECT * FROM $ancestor
   WHERE (ancestor_concept_id >= 2000000000 OR descendant_concept_id >= 2000000000)
-  AND NOT (ancestor_concept_id < 2000000000 AND descendant_concept_id IN (FROM french));
+  AND NOT (ancestor_concept_id < 2000000000 AND descendant_concept_id IN (FROM vocab_french));
 INSERT INTO stage_concept_ancestor (ancestor_concept_id, descendant_concept_id, min_levels_of_separation, max_levels_of_separation)
-  SELECT concept_id, concept_id, 0, 0 FROM own_standard
+  SELECT concept_id, concept_id, 0, 0 FROM vocab_own_standard
   ANTI JOIN stage_concept_ancestor a ON a.ancestor_concept_id = concept_id AND a.descendant_concept_id = concept_id;
 INSERT INTO stage_concept_synonym BY NAME SELECT * FROM $synonym WHERE concept_id >= 2000000000;
 INSERT INTO stage_vocabulary BY NAME SELECT * FROM $vocabulary
@@ -198,7 +198,7 @@ func events(tables ...string) (list []event) {
 }
 
 // query is the rows of the table from, which may have been translated before,
-// as local_code and translation have them now: a row for each standard concept
+// as vocab_local_code and vocab_translation have them now: a row for each standard concept
 // of the source concept, or the local concept where there is none. The first
 // keeps the row's key and amount.
 func (e event) query(from string) string {
@@ -213,7 +213,7 @@ func (e event) query(from string) string {
 	if e.quantity != "" {
 		replaced = append(replaced, fmt.Sprintf("CASE WHEN s.nth > 0 AND t.%[1]s IS NOT NULL THEN 0 ELSE t.%[1]s END AS %[1]s", e.quantity))
 	}
-	return fmt.Sprintf("SELECT t.* REPLACE (%s) FROM %s t LEFT JOIN local_code l ON l.local_id = t.%s LEFT JOIN translation s ON %s WHERE %s",
+	return fmt.Sprintf("SELECT t.* REPLACE (%s) FROM %s t LEFT JOIN vocab_local_code l ON l.local_id = t.%s LEFT JOIN vocab_translation s ON %s WHERE %s",
 		strings.Join(replaced, ", "), from, e.sourceConcept, on, which)
 }
 
@@ -234,7 +234,7 @@ func (e event) translate(ctx context.Context, db *sql.DB) error {
 			return galien.Errorf(galien.Internal, "%s: %d rows have a key of their own outside of 0 to 2^52", action, odd)
 		}
 	}
-	return run(ctx, db, action, "CREATE TABLE translated_event AS "+e.query(stage)+";\nDROP TABLE "+stage+";\nALTER TABLE translated_event RENAME TO "+stage+";\n")
+	return run(ctx, db, action, "CREATE TABLE vocab_translated_event AS "+e.query(stage)+";\nDROP TABLE "+stage+";\nALTER TABLE vocab_translated_event RENAME TO "+stage+";\n")
 }
 
 // isTranslated reports whether a table is one whose rows get standard concepts.
