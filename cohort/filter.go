@@ -48,8 +48,8 @@ const (
 )
 
 // Filter is one test of a criterion or demographic: DateFilter, NumberFilter,
-// ConceptFilter, CodesetFilter, TextFilter or AbnormalFilter. A missing value
-// passes no filter, negated or not.
+// ConceptFilter, CodesetFilter, TextFilter, AbnormalFilter or BelowFilter. A
+// missing value passes no filter, negated or not.
 type Filter interface{ filter() }
 
 // DateFilter compares a date operand.
@@ -95,6 +95,13 @@ type TextFilter struct {
 // AbnormalFilter holds for a measurement outside its range or said abnormal.
 type AbnormalFilter struct{}
 
+// BelowFilter holds where a whole number of the criterion's own table is below a
+// bound. No file says it: it is for definitions that are restated for a hub.
+type BelowFilter struct {
+	Column string
+	Bound  int64
+}
+
 // AbnormalConcepts are the values that say "abnormally low" and "high" in
 // AbnormalFilter.
 var AbnormalConcepts = []galien.ConceptID{4155142, 4155143}
@@ -105,6 +112,7 @@ func (ConceptFilter) filter()  {}
 func (CodesetFilter) filter()  {}
 func (TextFilter) filter()     {}
 func (AbnormalFilter) filter() {}
+func (BelowFilter) filter()    {}
 
 // Decimal is a fixed-point number in ten-thousandths.
 type Decimal int64

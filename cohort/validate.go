@@ -106,6 +106,8 @@ func OperandOf(f Filter) Operand {
 		return f.Operand
 	case TextFilter:
 		return f.Operand
+	case BelowFilter:
+		return Operand{Of: OwnColumn, Column: f.Column}
 	}
 	return Operand{}
 }

@@ -55,10 +55,34 @@ type Manifest struct {
 	// Vocabulary is the version of the vocabulary, as its own table states it;
 	// empty when none was loaded.
 	Vocabulary string `json:"vocabulary"`
+	// Vocabularies is the load of vocabularies that the vocabulary tables hold;
+	// nil when they came with a source, or not at all.
+	Vocabularies *Vocabularies `json:"vocabularies,omitempty"`
 	// Persons is the number of persons in the table person.
 	Persons int64 `json:"persons"`
 	// Tables are sorted by name.
 	Tables []Table `json:"tables"`
+}
+
+// Vocabularies is what one load of vocabularies brought. Who loaded it, and when,
+// is in the hub's ledger under the same delivery: it is not part of the content.
+type Vocabularies struct {
+	// Delivery names the content of the files and the rules of their reading.
+	Delivery string `json:"delivery"`
+	// Loaded are the vocabularies of which there are concepts, sorted by id.
+	Loaded []Vocabulary `json:"loaded"`
+}
+
+// Vocabulary is one vocabulary of a load.
+type Vocabulary struct {
+	// ID is the vocabulary_id, and Version what the vocabulary's own row states;
+	// empty when it states none.
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	// Licence is the class that its publisher states ("open", ...).
+	Licence string `json:"licence"`
+	// Concepts is how many concepts were loaded.
+	Concepts int64 `json:"concepts"`
 }
 
 // Source is one origin of the rows.
@@ -194,6 +218,11 @@ func (t Table) names() []string {
 func (m Manifest) canonical() Manifest {
 	m.Sources = append([]Source{}, m.Sources...)
 	sort.SliceStable(m.Sources, func(i, j int) bool { return m.Sources[i].Name < m.Sources[j].Name })
+	if m.Vocabularies != nil {
+		v := Vocabularies{Delivery: m.Vocabularies.Delivery, Loaded: append([]Vocabulary{}, m.Vocabularies.Loaded...)}
+		sort.SliceStable(v.Loaded, func(i, j int) bool { return v.Loaded[i].ID < v.Loaded[j].ID })
+		m.Vocabularies = &v
+	}
 	m.Tables = append([]Table{}, m.Tables...)
 	sort.SliceStable(m.Tables, func(i, j int) bool { return m.Tables[i].Name < m.Tables[j].Name })
 	for i := range m.Tables {

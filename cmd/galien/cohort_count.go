@@ -55,6 +55,9 @@ is the same. --engine, --memory, --threads and --explain ask in this process.`,
 			}
 			defer q.close()
 			if explain {
+				if err := q.restate(&d); err != nil {
+					return err
+				}
 				return explainDefinitions(ctx, &q, permit.CountCohort, []definition{d}, cmd.OutOrStdout())
 			}
 			bar := newProgress(cmd.ErrOrStderr(), "count", "buckets")
@@ -93,6 +96,9 @@ type counted struct {
 // count asks for permission, counts and delivers. start gives the engine, and
 // what lets it go; it is called once the permission is written down.
 func (q *question) count(ctx context.Context, d definition, start func() (counter, func(), error)) (counted, error) {
+	if err := q.restate(&d); err != nil {
+		return counted{}, err
+	}
 	p, err := q.allow(ctx, permit.CountCohort, d, nil, nil)
 	if err != nil {
 		return counted{}, err

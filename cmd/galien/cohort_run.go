@@ -56,6 +56,9 @@ subtraction within a definition are withheld.`,
 				return err
 			}
 			defer q.close()
+			if definitions, refused, err = q.restateAll(definitions, refused); err != nil {
+				return err
+			}
 			if explain {
 				return explainDefinitions(cmd.Context(), &q, permit.RunCohort, definitions, cmd.OutOrStdout())
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -97,6 +98,9 @@ tables come dictionary.csv and provenance.json.`,
 			fmt.Fprintf(w, "%d persons, to %s\n", exported.Persons, out)
 			for _, t := range exported.Tables {
 				fmt.Fprintf(w, "  %-32s %d rows\n", t.File, t.Rows)
+			}
+			if bound := licensed(q.snapshot); len(bound) > 0 {
+				fmt.Fprintf(w, "The vocabulary tables hold concepts of %s: their licences bind whoever gets this export.\n", printable(strings.Join(bound, ", ")))
 			}
 			return nil
 		},

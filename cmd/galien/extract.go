@@ -41,6 +41,9 @@ dictionary.csv (what each column holds) and provenance.json.`,
 				return err
 			}
 			defer o.discard()
+			if err := q.restate(&d); err != nil {
+				return err
+			}
 			p, err := q.allow(ctx, permit.Extract, d, nil, map[string]string{"format": format})
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"galien/lake"
 	"galien/source/omop"
 	"galien/source/snds"
+	"galien/vocab"
 )
 
 func newFsckCommand() *cobra.Command {
@@ -143,6 +144,13 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 	}
 	if err := damage("permits", err); err != nil {
 		return nil, err
+	}
+	if l != nil {
+		if snap, err := l.Current(); err == nil {
+			if err := damage("vocabularies", vocab.CheckLedger(h.path(ledgerFile), snap)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if r.damages() == 0 {
 		// What the parts say of each other is worth asking of sound parts only.

@@ -29,6 +29,7 @@ const (
 	vaultDir      = "vault"
 	auditDir      = "audit"
 	quarantineDir = "quarantine"
+	ledgerFile    = "vocabularies.ndjson"
 	metaFile      = "meta.db"
 )
 

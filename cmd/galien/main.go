@@ -27,6 +27,7 @@ var commands = []func() *cobra.Command{
 	newInitCommand,
 	newIngestCommand,
 	newSourceCommand,
+	newVocabCommand,
 	newQuarantineCommand,
 	newStatusCommand,
 	newFsckCommand,

@@ -29,6 +29,7 @@ import (
 	"galien/lake"
 	"galien/lake/duck"
 	"galien/permit"
+	"galien/vocab"
 )
 
 // definition is a cohort definition as it was handed over.
@@ -172,6 +173,37 @@ func (q *question) columnar(s *lake.Snapshot) (*columnar.Engine, error) {
 	}
 	debug.SetMemoryLimit(int64(memory))
 	return columnar.New(s, columnar.Config{Memory: int64(memory), Threads: q.threads})
+}
+
+// restate gives the definition the form in which the snapshot is asked: where
+// events of French sources have standard concepts, local ones are asked of the
+// source's column.
+func (q *question) restate(d *definition) (err error) {
+	m := q.snapshot.Manifest
+	if m.Vocabularies == nil || !vocab.Translates(m) {
+		return nil
+	}
+	if d.def, err = vocab.Restate(d.def); err != nil {
+		return fmt.Errorf("%s: %w", d.file, err)
+	}
+	return nil
+}
+
+// restateAll restates definitions; of several, those that cannot be are refused.
+func (q *question) restateAll(definitions []definition, refused []refusal) ([]definition, []refusal, error) {
+	single := len(definitions)+len(refused) == 1
+	var kept []definition
+	for _, d := range definitions {
+		switch err := q.restate(&d); {
+		case err == nil:
+			kept = append(kept, d)
+		case single:
+			return nil, nil, err
+		default:
+			refused = append(refused, refusal{id: strconv.FormatInt(d.id, 10), file: d.file, reason: err})
+		}
+	}
+	return kept, refused, nil
 }
 
 // allow asks the gate about one definition.

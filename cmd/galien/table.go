@@ -92,6 +92,9 @@ func tabulate(ctx context.Context, cmd *cobra.Command, q *question, dir, file, b
 			q.close()
 		}
 	}()
+	if err = q.restate(&d); err != nil {
+		return nil, err
+	}
 	strata := cohort.Columns{"person": {"gender_concept_id", "year_of_birth"}}
 	p, err := q.allow(ctx, action, d, strata, map[string]string{"by": by})
 	if err != nil {

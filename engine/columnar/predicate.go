@@ -166,6 +166,12 @@ func (k compiler) filter(f cohort.Filter) predicate {
 			t := c.texts[slot][c.row]
 			return t.Known && like([]rune(t.Value), pattern) != exclude
 		}
+	case cohort.BelowFilter:
+		slot, bound := k.cols.int(f.Column), f.Bound
+		return func(c *cursor) bool {
+			v := c.ints[slot][c.row]
+			return v != lake.NoInt64 && v < bound
+		}
 	case cohort.AbnormalFilter:
 		value, low, high := k.cols.float("value_as_number"), k.cols.float("range_low"), k.cols.float("range_high")
 		said := k.cols.int("value_as_concept_id")

@@ -37,6 +37,9 @@ func (q *question) passesOne(e event, f cohort.Filter) bool {
 	case cohort.TextFilter:
 		text, known := e.row.text(f.Operand.Column)
 		return known && like([]rune(text), []rune(f.Pattern)) != f.Exclude
+	case cohort.BelowFilter:
+		n, known := e.row.integer(f.Column)
+		return known && n < f.Bound
 	case cohort.AbnormalFilter:
 		return abnormal(e.row)
 	}

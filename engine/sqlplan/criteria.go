@@ -346,6 +346,8 @@ func (b *builder) filter(f cohort.Filter, alias string) string {
 		return b.in(x, *f.Codeset)
 	case cohort.TextFilter:
 		return not(f.Exclude, x+" LIKE "+quote(f.Pattern))
+	case cohort.BelowFilter:
+		return fmt.Sprintf("%s < %d", x, f.Bound)
 	case cohort.AbnormalFilter:
 		return fmt.Sprintf("(%[1]s.value_as_number < %[1]s.range_low OR %[1]s.value_as_number > %[1]s.range_high OR %[1]s.value_as_concept_id IN (%[2]s))",
 			alias, list(cohort.AbnormalConcepts))

@@ -227,6 +227,11 @@ type Meta struct {
 	// Sources and Vocabulary replace those of the current snapshot.
 	Sources    []lake.Source
 	Vocabulary string
+	// Vocabularies is the load of vocabularies that the staged vocabulary tables
+	// hold; one without a delivery says that they hold none. Nil leaves what the
+	// current snapshot says, its Vocabulary and the inputs of the vocabulary
+	// tables too.
+	Vocabularies *lake.Vocabularies
 	// Inputs are, by table name, the source files of the staged tables. A
 	// changed table that is not among them keeps those it had.
 	Inputs map[string][]lake.Input
@@ -252,8 +257,15 @@ type Meta struct {
 // A bucket of a changed table that has come to more than MaxLayers layers, or of
 // whose rows more than a fifth have left, is rewritten whole.
 func (w *Writer) Commit(ctx context.Context, m Meta) (snap *lake.Snapshot, changed bool, err error) {
-	manifest := lake.Manifest{Sources: m.Sources, Vocabulary: m.Vocabulary}
+	manifest := lake.Manifest{Sources: m.Sources, Vocabulary: m.Vocabulary, Vocabularies: m.Vocabularies}
 	base := w.tx.Base()
+	keeps := m.Vocabularies == nil && base != nil && base.Manifest.Vocabularies != nil
+	if keeps {
+		manifest.Vocabulary, manifest.Vocabularies = base.Manifest.Vocabulary, base.Manifest.Vocabularies
+	}
+	if v := manifest.Vocabularies; v != nil && v.Delivery == "" {
+		manifest.Vocabularies = nil
+	}
 	var plans []plan
 	for _, s := range w.list() {
 		if err := s.Close(); err != nil {
@@ -297,6 +309,10 @@ func (w *Writer) Commit(ctx context.Context, m Meta) (snap *lake.Snapshot, chang
 		table.Inputs = p.inputs
 		if inputs, ok := m.Inputs[table.Name]; ok {
 			table.Inputs = inputs
+		}
+		if keeps && p.table.Vocabulary {
+			before, _ := base.Table(table.Name)
+			table.Inputs = before.Inputs
 		}
 		manifest.Tables = append(manifest.Tables, table)
 		if p.stage != nil {

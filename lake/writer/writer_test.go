@@ -391,6 +391,39 @@ func TestMetaEntersTheManifest(t *testing.T) {
 	}
 }
 
+// TestVocabulariesAreKept: what a commit says nothing of stays, with the version
+// and the files; one that says that there are none takes them away.
+func TestVocabulariesAreKept(t *testing.T) {
+	l := newLake(t)
+	concept := [][]any{row(t, table(t, "concept"), map[string]any{"concept_id": int64(1), "concept_name": "a"})}
+	files := []lake.Input{{Name: "CONCEPT.csv", SHA256: strings.Repeat("0", 64)}}
+	load := &lake.Vocabularies{Delivery: "d", Loaded: []lake.Vocabulary{{ID: "B", Concepts: 1}, {ID: "A", Concepts: 2}}}
+	step := func(m Meta) lake.Manifest {
+		t.Helper()
+		w := open(t, l, duck.Config{})
+		stage(t, w, table(t, "concept"), concept)
+		m.Now = when
+		s, _, err := w.Commit(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return s.Manifest
+	}
+	first := step(Meta{Vocabulary: "v5", Vocabularies: load, Inputs: map[string][]lake.Input{"concept": files}})
+	if first.Vocabularies.Loaded[0].ID != "A" {
+		t.Errorf("not sorted: %+v", first.Vocabularies)
+	}
+	if kept := step(Meta{Sources: []lake.Source{{Name: "snds"}}}); kept.Vocabulary != "v5" || !reflect.DeepEqual(kept.Vocabularies, first.Vocabularies) || !reflect.DeepEqual(kept.Tables[0].Inputs, files) {
+		t.Errorf("after a commit that says nothing: %q, %+v, %v", kept.Vocabulary, kept.Vocabularies, kept.Tables[0].Inputs)
+	}
+	if gone := step(Meta{Vocabulary: "v6", Vocabularies: &lake.Vocabularies{}}); gone.Vocabulary != "v6" || gone.Vocabularies != nil || len(gone.Tables[0].Inputs) > 0 {
+		t.Errorf("after one that says that there are none: %q, %+v, %v", gone.Vocabulary, gone.Vocabularies, gone.Tables[0].Inputs)
+	}
+}
+
 func TestOneWriterAtATime(t *testing.T) {
 	l := newLake(t)
 	w := open(t, l, duck.Config{})

@@ -22,6 +22,7 @@ import (
 	"galien/lake"
 	"galien/lake/duck"
 	"galien/source"
+	"galien/vocab"
 )
 
 //go:embed hierarchy.sql
@@ -40,11 +41,8 @@ func Hierarchy(ctx context.Context, db *sql.DB) error {
 
 // Local concepts are in the range that the model leaves to sites, below 2^31.
 const (
-	firstLocal = 2_000_000_000
+	firstLocal = vocab.FirstLocal
 	localRange = 1<<31 - firstLocal
-	// vocabularyPrefix begins the names of the local vocabularies, which the
-	// mappings of all French sources write alike.
-	vocabularyPrefix = "SNDS "
 )
 
 // conceptID returns the place of a code in the local range. Codes may meet
@@ -133,7 +131,7 @@ func concepts(ctx context.Context, base *lake.Snapshot) (map[[2]string]int64, er
 	}
 	err := base.Read(ctx, "concept", []string{"concept_id", "vocabulary_id", "concept_code"}, func(row []any) error {
 		id, vocabulary, code := row[0].(int64), row[1].(string), row[2].(string)
-		if name, ok := strings.CutPrefix(vocabulary, vocabularyPrefix); ok && id >= firstLocal {
+		if name, ok := vocab.System(vocabulary); ok && id >= firstLocal {
 			had[[2]string{name, code}] = id
 		}
 		return nil

@@ -353,6 +353,9 @@ func (g *ingest) meta(index string, quarantined int64) writer.Meta {
 		if t.vocabulary != "" {
 			m.Vocabulary, vocabulary = t.vocabulary, true
 		}
+		if t.in.table.Name == "concept" {
+			m.Vocabularies = &lake.Vocabularies{} // the delivery's own replace those that were loaded
+		}
 	}
 	for _, t := range g.tables {
 		// The vocabulary's own statement counts more than the source's.

@@ -16,6 +16,7 @@ import (
 	"galien/source"
 	"galien/source/codes"
 	"galien/vault"
+	"galien/vocab"
 )
 
 //go:embed cleaning/*.sql mapping/*.sql
@@ -131,6 +132,9 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 		return rep, err
 	}
 	if err := g.stage(ctx); err != nil {
+		return rep, err
+	}
+	if err := vocab.Standardise(ctx, g.w); err != nil {
 		return rep, err
 	}
 	return g.commit(ctx)

@@ -33,7 +33,8 @@ var netting = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D10", "D11", "
 
 // partition compares the units before and after the load, and decides whether
 // the lake grows. It does not where persons may change (a reference table came,
-// or a rule is off that makes some), nor where the load brings much.
+// or a rule is off that makes some), nor where the load brings much, nor where
+// the lake has several rows of an event, which a vocabulary translated.
 func (g *ingest) partition() {
 	has := func(list []lake.Unit, u lake.Unit) bool {
 		return slices.ContainsFunc(list, func(v lake.Unit) bool { return v.Name == u.Name && v.Content == u.Content })
@@ -72,7 +73,7 @@ func (g *ingest) partition() {
 	count(g.units, &all)
 	count(g.parts.added, &moved)
 	count(g.parts.gone, &moved)
-	g.grows = g.grows && !persons && moved*wholeShare < all && g.hasTables()
+	g.grows = g.grows && g.base.Manifest.Vocabularies == nil && !persons && moved*wholeShare < all && g.hasTables()
 	if !g.grows {
 		g.parts = parts{common: g.units}
 	}

@@ -16,6 +16,7 @@ import (
 	"galien/lake/duck"
 	"galien/lake/writer"
 	"galien/vault"
+	"galien/vocab"
 )
 
 // Ingest reads a delivery and commits one snapshot made of it and of what the
@@ -182,6 +183,9 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 		return rep, err
 	}
 	if err := g.stage(ctx); err != nil {
+		return rep, err
+	}
+	if err := vocab.Standardise(ctx, g.w); err != nil {
 		return rep, err
 	}
 	return g.commit(ctx)

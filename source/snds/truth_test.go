@@ -131,6 +131,7 @@ func TestTruth(t *testing.T) {
 		t.Errorf("the same files a second time gave the snapshot %s after %s", again.Snapshot, report.Snapshot)
 	}
 	noIdentityOutside(t, h, dir)
+	translated(t, h, dir)
 }
 
 // noIdentityOutside looks for every number of a person in every file that is
