@@ -2,6 +2,8 @@ package snds
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,5 +36,48 @@ func translated(t *testing.T, h hub, dir string) {
 	}
 	if again := h.ingest(t, filepath.Join(dir, "input", "snds")); again.Changed || again.Snapshot != r.Snapshot {
 		t.Errorf("the claims after a vocabulary gave the snapshot %s after %s", again.Snapshot, r.Snapshot)
+	}
+}
+
+// TestMonthAfterAVocabulary brings a month of claims to a hub that has a
+// vocabulary: the lake is that of all files at once and then the vocabulary.
+func TestMonthAfterAVocabulary(t *testing.T) {
+	other := strings.NewReplacer("2018-12-19", "2019-01-19", "2019-01-01", "2019-02-01")
+	next := map[string]string{"ER_PRS_F_201902.csv": other.Replace(tiny["ER_PRS_F_201901.csv"]), "ER_PHA_F_201902.csv": other.Replace(tiny["ER_PHA_F_201901.csv"])}
+	month := t.TempDir()
+	for name, text := range next {
+		put(t, month, name, text)
+	}
+	h, whole := newHub(t), newHub(t)
+	h.ingest(t, write(t, nil))
+	french := vocabtest.French()
+	french.Code("BDPM", "Drug", "9900372", vocabtest.Drug, vocabtest.OtherPill) // the drug of tiny
+	vocabulary := french.Write(t)
+	load := func(h hub) {
+		t.Helper()
+		_, err := vocab.Ingest(t.Context(), vocab.Load{Lake: h.lake, Dir: vocabulary, Ledger: filepath.Join(h.dir, "vocabularies.ndjson"), By: "test", Now: time.Unix(0, 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	load(h)
+	h.ingest(t, month)
+	whole.ingest(t, write(t, next))
+	load(whole)
+	if got := h.drugs(t); len(got) != 4 { // each under two standard concepts
+		t.Errorf("drugs %v", got)
+	}
+	a, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := whole.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, table := range a.Manifest.Tables {
+		if other := b.Manifest.Tables[i]; table.Name != other.Name || !slices.Equal(table.Files, other.Files) {
+			t.Errorf("%s: not what all at once and then the vocabulary give", table.Name)
+		}
 	}
 }
