@@ -16,8 +16,10 @@ package duck
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -34,6 +36,13 @@ type Config struct {
 	// File holds the engine's own tables, which it keeps compressed there and
 	// reads as needed; it is made when absent. Empty keeps them in memory.
 	File string
+	// Sealed encrypts File and what goes to TempDir, under keys that live in
+	// this process alone: once it ends, nobody reads them again. File must be
+	// absent. The cipher is AES-256-GCM; the key of File is this machine's
+	// randomness, but nonces, and the key of what goes to TempDir, come from the
+	// engine's own generator, which its makers do not call safe. It keeps rows
+	// from lying on a disk in clear; it is no reason to keep the files.
+	Sealed bool
 	// Threads is how many cores a query may use; 0 means all of them.
 	Threads int
 	// MemoryLimit is the most memory that the engine's buffers may take, such
@@ -58,7 +67,7 @@ func Open(ctx context.Context, c Config) (*sql.DB, error) {
 	if c.Threads == 0 {
 		c.Threads = runtime.NumCPU()
 	}
-	connector, err := duckdb.NewConnector(c.File, nil)
+	connector, err := c.connector()
 	if err != nil {
 		return nil, Error("open engine", err)
 	}
@@ -90,6 +99,30 @@ func Open(ctx context.Context, c Config) (*sql.DB, error) {
 		}
 	}
 	return db, nil
+}
+
+// sealedName is what an engine calls its encrypted file.
+const sealedName = "sealed"
+
+// connector opens the engine's file; an encrypted one is attached to an engine
+// in memory, as the default of each connection.
+func (c Config) connector() (*duckdb.Connector, error) {
+	if !c.Sealed || c.File == "" {
+		return duckdb.NewConnector(c.File, nil)
+	}
+	key := make([]byte, 32)
+	rand.Read(key) // it does not fail
+	attach := "ATTACH IF NOT EXISTS " + Quote(c.File) + " AS " + sealedName +
+		" (ENCRYPTION_KEY '" + hex.EncodeToString(key) + "', ENCRYPTION_CIPHER 'GCM')"
+	return duckdb.NewConnector(":memory:?force_mbedtls_unsafe=true&temp_file_encryption=true", func(conn driver.ExecerContext) error {
+		for _, s := range []string{attach, "USE " + sealedName} {
+			if _, err := conn.ExecContext(context.Background(), s, nil); err != nil {
+				// The statement holds the key.
+				return errors.New("the encrypted file cannot be attached")
+			}
+		}
+		return nil
+	})
 }
 
 // Quote returns s as an SQL string literal.

@@ -46,6 +46,7 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 	}()
 	engine := load.Engine
 	engine.File, engine.TempDir = filepath.Join(work, "stage.duckdb"), filepath.Join(work, "spill")
+	engine.Sealed = true
 	w, err := writer.Open(ctx, load.Lake, engine)
 	if err != nil {
 		return Report{}, err
@@ -54,7 +55,7 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 	if err := load.Vault.CleanWorkspaces(work); err != nil {
 		return Report{}, err
 	}
-	g := &ingest{load: load, d: d, w: w, base: w.Base(), bad: newRejected(), work: work}
+	g := &ingest{load: load, d: d, w: w, base: w.Base(), bad: newRejected()}
 	if err := g.base.AdmitSource(g.load.Name, Kind); err != nil {
 		return Report{}, err
 	}
@@ -74,7 +75,6 @@ type ingest struct {
 	d    *delivery
 	w    *writer.Writer
 	base *lake.Snapshot // nil before the first
-	work string         // a folder of the vault
 
 	done, total, rows int64
 
@@ -142,7 +142,7 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 
 // read cuts the lines into the tables of the engine.
 func (g *ingest) read(ctx context.Context) error {
-	c, err := newCutter(g.work)
+	c, err := newCutter(ctx, g.w.DB())
 	if err != nil {
 		return err
 	}
@@ -155,18 +155,6 @@ func (g *ingest) read(ctx context.Context) error {
 		return err
 	}
 	g.odd = c.odd
-	for _, t := range scratch {
-		var columns []string
-		for _, c := range strings.Split(t.columns, ", ") {
-			name, kind, _ := strings.Cut(c, " ")
-			columns = append(columns, duck.Quote(name)+": "+duck.Quote(kind))
-		}
-		_, err := g.w.DB().ExecContext(ctx, "CREATE TABLE "+t.name+" AS SELECT * FROM read_csv("+duck.Quote(c.tables[t.name].path)+
-			`, delim = '\t', header = false, quote = '', escape = '', auto_detect = false, new_line = '\n', nullstr = '', columns = {`+strings.Join(columns, ", ")+"})")
-		if err != nil {
-			return duck.Error("read lines", err)
-		}
-	}
 	return nil
 }
 

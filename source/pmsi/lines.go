@@ -1,22 +1,18 @@
 package pmsi
 
 import (
-	"bufio"
 	"context"
+	"database/sql"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"galien"
+	"galien/lake/duck"
 	"galien/source"
 )
 
-// scratch are the tables into which lines are cut, one file each in the vault's
-// workspace, from which the engine reads them.
+// scratch are the tables into which lines are cut.
 var scratch = []struct{ name, columns string }{
 	{"rum", "file BIGINT, line BIGINT, finess VARCHAR, rss VARCHAR, stay VARCHAR, rum VARCHAR, unit VARCHAR, entry DATE, leaving DATE, " +
 		"entry_mode VARCHAR, entry_from VARCHAR, exit_mode VARCHAR, emergency VARCHAR"},
@@ -30,61 +26,57 @@ var scratch = []struct{ name, columns string }{
 		"anonymous BOOLEAN, rank VARCHAR"},
 }
 
-// tableFile writes one of them: values apart by tabs, empty for null.
-type tableFile struct {
-	path string
-	fd   *os.File
-	w    *bufio.Writer
+// rows takes the rows of a table: a duck.Appender, but in the tests of lines.
+type rows interface {
+	Row(values ...any) error
+	Close() error
 }
 
-// cutter reads lines into the tables.
+// cutter reads lines into the tables of an engine, which holds them in the
+// vault's workspace: a line is never written anywhere else.
 type cutter struct {
-	tables map[string]*tableFile
+	tables map[string]rows
 	odd    map[Odd]int64
 }
 
-func newCutter(dir string) (*cutter, error) {
-	c := &cutter{map[string]*tableFile{}, map[Odd]int64{}}
+// newCutter makes the tables and opens them for lines.
+func newCutter(ctx context.Context, db *sql.DB) (*cutter, error) {
+	c := &cutter{map[string]rows{}, map[Odd]int64{}}
 	for _, t := range scratch {
-		path := filepath.Join(dir, t.name+".tsv")
-		fd, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("read lines: %w", err), c.close())
+		if _, err := db.ExecContext(ctx, "CREATE TABLE "+t.name+" ("+t.columns+")"); err != nil {
+			return nil, errors.Join(duck.Error("read lines", err), c.close())
 		}
-		c.tables[t.name] = &tableFile{path, fd, bufio.NewWriterSize(fd, 1<<18)}
+		a, err := duck.NewAppender(ctx, db, t.name)
+		if err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+		c.tables[t.name] = a
 	}
 	return c, nil
 }
 
-// close ends the files, after which the engine can read them.
+// close ends the tables, after which queries see their rows.
 func (c *cutter) close() error {
 	var all error
 	for _, t := range c.tables {
-		all = errors.Join(all, t.w.Flush(), t.fd.Close())
+		all = errors.Join(all, t.Close())
 	}
 	return all
 }
 
+// put adds a row; an empty text is null.
 func (c *cutter) put(table string, values ...any) error {
-	w := c.tables[table].w
 	for i, v := range values {
-		if i > 0 {
-			w.WriteByte('\t')
-		}
 		switch x := v.(type) {
 		case string:
-			io.WriteString(w, strings.Map(printable, x))
-		case int64:
-			w.WriteString(strconv.FormatInt(x, 10))
+			if values[i] = strings.Map(printable, x); x == "" {
+				values[i] = nil
+			}
 		case int:
-			w.WriteString(strconv.Itoa(x))
-		case bool:
-			w.WriteString(strconv.FormatBool(x))
-		case galien.Date:
-			w.WriteString(x.String())
+			values[i] = int64(x)
 		}
 	}
-	return w.WriteByte('\n')
+	return c.tables[table].Row(values...)
 }
 
 func printable(c rune) rune {
