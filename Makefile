@@ -8,6 +8,7 @@
 #   make demo    the whole journey on a small made-up population
 #   make circe   every reference definition against OHDSI Circe's own answers
 #   make rules   every cleaning rule of the claims switched off, one by one
+#   make bench-vault  derivations and rotations a second; IDENTITIES without a collision
 #   make bench   the benchmarks, on 1 million persons and 200 million events
 #   make fuzz    bounded fuzzing
 #   make differential   engines against the oracle on CASES random definitions
@@ -21,8 +22,9 @@ SEED    ?= $(shell date +%s)
 SHARD   ?= 1/1
 KILLS   ?= 50
 PERSONS ?= 1000000
+IDENTITIES ?= 10000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds demo fuzz differential crash clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -56,6 +58,10 @@ bench-circe:
 
 bench-snds:
 	GALIEN_BENCH=snds GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench BenchmarkClaims -benchtime 1x -timeout 180m ./cmd/galien
+
+bench-vault:
+	$(GO) test -run '^$$' -bench 'Derive|Convert|Find|Seal|Rotate|Keys' -cpu 1 -timeout 60m ./vault
+	GALIEN_IDENTITIES=$(IDENTITIES) $(GO) test -count 1 -run '^TestNoCollision$$' -v -timeout 120m ./vault
 
 demo: build
 	./bin/galien demo

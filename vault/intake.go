@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -33,6 +34,7 @@ type Intake struct {
 	tx       *sql.Tx
 	source   string
 	load     string
+	ring     *keyring
 	identity *sql.Stmt
 	raw      *sql.Stmt
 	done     bool
@@ -43,16 +45,23 @@ type Intake struct {
 func (v *Vault) Begin(ctx context.Context, source, load string) (*Intake, error) {
 	tx, err := v.db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("open intake: %w", err)
+		return nil, fmt.Errorf("open intake: %w", busy(err))
 	}
-	in := &Intake{tx: tx, source: source, load: load}
+	rings, err := v.refresh(ctx, tx)
+	if err == nil && len(rings) > 1 {
+		err = galien.Errorf(galien.Busy, "a rotation of the vault's keys is under way; `galien vault rotate HUB` finishes it")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open intake: %w", err), tx.Rollback())
+	}
+	in := &Intake{tx: tx, source: source, load: load, ring: rings[0]}
 	// Within a load the first value of a row stays: a later one comes from a
 	// duplicate of its key.
-	in.identity, err = tx.PrepareContext(ctx, `INSERT INTO identity (source, tab, row_key, col, value, load)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-		ON CONFLICT DO UPDATE SET value = excluded.value, load = excluded.load WHERE load <> excluded.load`)
+	in.identity, err = tx.PrepareContext(ctx, `INSERT INTO identity (source, tab, col, load, version, lookup, sealed)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+		ON CONFLICT (lookup) DO UPDATE SET sealed = excluded.sealed, load = excluded.load WHERE load <> excluded.load`)
 	if err == nil {
-		in.raw, err = tx.PrepareContext(ctx, `INSERT OR IGNORE INTO raw_row (file_id, line, raw) VALUES (?, ?, ?)`)
+		in.raw, err = tx.PrepareContext(ctx, `INSERT OR IGNORE INTO raw_row (file_id, line, version, sealed) VALUES (?, ?, ?, ?)`)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open intake: %w", err), tx.Rollback())
@@ -65,7 +74,9 @@ func (v *Vault) Begin(ctx context.Context, source, load string) (*Intake, error)
 func (in *Intake) Identity(table, rowKey, column string, value Identity) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if _, err := in.identity.Exec(in.source, table, rowKey, column, value.Reveal(), in.load); err != nil {
+	l := in.ring.find(identityParts(in.source, table, column, rowKey)...)
+	sealed := in.ring.seal(identityPlace(in.source, table, column), pack(rowKey, value.Reveal()))
+	if _, err := in.identity.Exec(in.source, table, column, in.load, in.ring.version, l[:], sealed); err != nil {
 		return fmt.Errorf("keep identity: %w", err)
 	}
 	return nil
@@ -75,9 +86,11 @@ func (in *Intake) Identity(table, rowKey, column string, value Identity) error {
 func (in *Intake) File(f RawFile) (int64, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	_, err := in.tx.Exec(`INSERT INTO raw_file (source, tab, name, sha256, delimiter, header) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET delimiter = excluded.delimiter, header = excluded.header`,
-		in.source, f.Table, f.Name, f.SHA256, string(rune(f.Delimiter)), f.Header)
+	// A header is what the file's first line says, and may be a row.
+	sealed := in.ring.seal(filePlace(in.source, f), []byte(f.Header))
+	_, err := in.tx.Exec(`INSERT INTO raw_file (source, tab, name, sha256, delimiter, version, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET delimiter = excluded.delimiter, sealed = excluded.sealed`,
+		in.source, f.Table, f.Name, f.SHA256, string(rune(f.Delimiter)), in.ring.version, sealed)
 	if err != nil {
 		return 0, fmt.Errorf("keep raw rows: %w", err)
 	}
@@ -95,7 +108,7 @@ func (in *Intake) File(f RawFile) (int64, error) {
 func (in *Intake) Raw(file, line int64, raw []byte) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if _, err := in.raw.Exec(file, line, raw); err != nil {
+	if _, err := in.raw.Exec(file, line, in.ring.version, in.ring.seal(rawPlace(file, line), raw)); err != nil {
 		return fmt.Errorf("keep raw row: %w", err)
 	}
 	return nil
@@ -126,32 +139,102 @@ func (in *Intake) Close() error {
 // RawRows yields the raw rows of a source, by table, file and line. The slice
 // is valid during the call only.
 func (v *Vault) RawRows(ctx context.Context, source string, yield func(f RawFile, line int64, raw []byte) error) error {
-	rows, err := v.db.QueryContext(ctx, `SELECT f.tab, f.name, f.sha256, f.delimiter, f.header, r.line, r.raw
-		FROM raw_file f JOIN raw_row r USING (file_id) WHERE f.source = ?
-		ORDER BY f.tab, f.name, f.sha256, r.line`, source)
+	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
-		return fmt.Errorf("read raw rows: %w", err)
+		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	var told error
+	var current struct {
+		id     int64
+		header string
+	}
+	err = each(ctx, v.db, `SELECT f.tab, f.name, f.sha256, f.delimiter, f.version, f.sealed, f.file_id, r.line, r.version, r.sealed
+		FROM raw_file f JOIN raw_row r USING (file_id) WHERE f.source = ?
+		ORDER BY f.tab, f.name, f.sha256, r.line`, func(rows *sql.Rows) error {
 		var f RawFile
 		var delimiter string
-		var line int64
-		var raw sql.RawBytes
-		if err := rows.Scan(&f.Table, &f.Name, &f.SHA256, &delimiter, &f.Header, &line, &raw); err != nil {
-			return galien.Errorf(galien.Corrupt, "read raw rows: %w", err)
+		var file, line int64
+		var fileVersion, version int
+		var sealedHeader, sealed []byte
+		if err := rows.Scan(&f.Table, &f.Name, &f.SHA256, &delimiter, &fileVersion, &sealedHeader, &file, &line, &version, &sealed); err != nil {
+			return galien.Errorf(galien.Corrupt, "%w", err)
 		}
+		if file != current.id {
+			header, err := openRow(rings, fileVersion, filePlace(source, f), sealedHeader)
+			if err != nil {
+				return err
+			}
+			current.id, current.header = file, string(header)
+		}
+		f.Header = current.header
 		if delimiter != "" {
 			f.Delimiter = delimiter[0]
 		}
-		if err := yield(f, line, raw); err != nil {
-			return err
+		raw, err := openRow(rings, version, rawPlace(file, line), sealed)
+		if err == nil {
+			told = yield(f, line, raw)
+			err = told
 		}
+		return err
+	}, source)
+	if told != nil {
+		return told
 	}
-	if err := rows.Err(); err != nil {
+	if err != nil {
 		return fmt.Errorf("read raw rows: %w", err)
 	}
 	return nil
+}
+
+// IdentityValue is one value of an identity column that the vault keeps.
+type IdentityValue struct {
+	// Table and Column are the CDM's, in lower case.
+	Table, Column string
+	// RowKey is the primary key of the row, as the source writes it.
+	RowKey Identity
+	Value  Identity
+}
+
+// Identities yields the identity values of a source, in the order in which they
+// came.
+func (v *Vault) Identities(ctx context.Context, source string, yield func(IdentityValue) error) error {
+	rings, err := v.refresh(ctx, v.db)
+	if err != nil {
+		return err
+	}
+	return each(ctx, v.db, `SELECT tab, col, version, sealed FROM identity WHERE source = ? ORDER BY row_id`, func(rows *sql.Rows) error {
+		var i IdentityValue
+		var version int
+		var sealed []byte
+		if err := rows.Scan(&i.Table, &i.Column, &version, &sealed); err != nil {
+			return galien.Errorf(galien.Corrupt, "read identities: %w", err)
+		}
+		b, err := openRow(rings, version, identityPlace(source, i.Table, i.Column), sealed)
+		if err != nil {
+			return err
+		}
+		key, value, err := unpack(b)
+		if err != nil {
+			return err
+		}
+		i.RowKey, i.Value = Seal(key), Seal(value)
+		return yield(i)
+	}, source)
+}
+
+// pack puts a row's key and a value together.
+func pack(key, value string) []byte {
+	b := binary.AppendUvarint(make([]byte, 0, len(key)+len(value)+2), uint64(len(key)))
+	return append(append(b, key...), value...)
+}
+
+// unpack is the reverse of pack.
+func unpack(b []byte) (key, value string, err error) {
+	n, width := binary.Uvarint(b)
+	if width <= 0 || n > uint64(len(b)-width) {
+		return "", "", galien.Errorf(galien.Corrupt, "read identities: a value is cut; restore vault/ from a backup")
+	}
+	return string(b[width : width+int(n)]), string(b[width+int(n):]), nil
 }
 
 // Retire removes what a committed load replaced: the identity values of the

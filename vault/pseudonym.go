@@ -15,7 +15,8 @@ import (
 // bijection: a Feistel network of ten rounds whose round function is AES under
 // a key derived by HMAC-SHA256 from the hub's secret and the permit's id. Two
 // keys never meet in one pseudonym, and the pseudonyms of two permits cannot be
-// compared without the secret.
+// compared without the secret. A rotation of the vault's keys leaves the secret,
+// and so every pseudonym that was handed out, as it is.
 //
 // It is safe for use by several goroutines. The zero value is of no use.
 type Pseudonyms struct{ block cipher.Block }
@@ -32,13 +33,19 @@ func (v *Vault) Pseudonyms(permitID string) (Pseudonyms, error) {
 	if permitID == "" {
 		return Pseudonyms{}, galien.Errorf(galien.Invalid, "pseudonyms: no permit is named")
 	}
-	mac := hmac.New(sha256.New, v.secret)
+	mac := hmac.New(sha256.New, v.permitSecret())
 	mac.Write([]byte("galien pseudonym 1\x00" + permitID))
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
 		return Pseudonyms{}, fmt.Errorf("pseudonyms: %w", err)
 	}
 	return Pseudonyms{block}, nil
+}
+
+func (v *Vault) permitSecret() []byte {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.root
 }
 
 // Person returns the permit's pseudonym of a person: from 1 to 2^52-1. Person
@@ -73,7 +80,7 @@ func (p Pseudonyms) Row(table string, id int64) int64 {
 // by the hub's secret, so that who has the lake cannot try the numbers there
 // are. The same value of the same kind has one surrogate for the life of a hub.
 func (v *Vault) Surrogate(kind, value string) int64 {
-	mac := hmac.New(sha256.New, v.secret)
+	mac := hmac.New(sha256.New, v.permitSecret())
 	mac.Write([]byte("galien surrogate 1\x00" + kind + "\x00" + value))
 	for sum := mac.Sum(nil); ; sum = mac.Sum(nil) {
 		if n := int64(binary.BigEndian.Uint64(sum) >> (64 - smallBits)); isSmall(n) {

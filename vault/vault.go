@@ -1,33 +1,53 @@
 // Package vault holds what tells who a person is: the source's own person ids
 // and the keys the lake uses instead, the identity columns that the lake never
-// sees, the hub's secret, and the raw text of quarantined rows, which may hold
-// identities.
+// sees, the raw text of quarantined rows, which may hold identities, and the
+// keys of the hub's pseudonyms.
 //
 // It is the only place where an identity meets a key or a pseudonym. It refuses
-// to hold health data, and to print an identity: values travel as Identity,
-// which prints as "[identity]" in every verb and in JSON.
+// to hold health data, to write an identity to a disk in clear, and to print
+// one: values travel as Identity, which prints as "[identity]" in every verb and
+// in JSON.
 //
-//	v, err := vault.Open(filepath.Join(hub, "vault"))
+//	v, err := vault.Open(filepath.Join(hub, "vault")) // with the share in vault.key
 //	keys, err := v.Keys(ctx, "omop")
 //	key := keys.Assign("1042")            // 1, 2, 3 ... in order of arrival
 //	err = keys.Commit(ctx)                // durable before the lake commits
 //	p, err := v.Pseudonyms("study-1f2e3d4c")
 //	p.Person(key)                         // positive, this permit's own
+//	err = v.Rotate(ctx, rand.Reader, nil) // new keys, the same person keys
 //
-// The store is one SQLite file in a folder that only its owner may enter; its
-// tables are described in docs/formats/vault.md.
+// # Two levels of pseudonyms
+//
+// An identity has an Element, k·H(identity) in the group ristretto255 under the
+// vault's key k, which Rotate takes over to another key without the identity.
+// From it a person has a key, a dense number that means nothing and never
+// changes; and each permit has pseudonyms of its own, computed from that number
+// under a key of the permit, so that they survive every rotation.
+//
+// # At rest
+//
+// The store is one SQLite file in a folder that only its owner may enter. Every
+// value in it is sealed (XChaCha20-Poly1305) under keys that are sealed under a
+// master key, which is nowhere: shares give it back, any k of n. A hub that was
+// made without keepers has one share of one, in a file beside the folder.
+// docs/formats/vault.md is the page of the format.
 package vault
 
 import (
 	"context"
+	random "crypto/rand"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 
 	"galien"
 
@@ -35,7 +55,7 @@ import (
 )
 
 // Format is the version of the store's tables.
-const Format = 1
+const Format = 2
 
 const (
 	storeName   = "vault.db"
@@ -43,72 +63,114 @@ const (
 )
 
 const schema = `
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE data_key (
+  version INTEGER NOT NULL, name TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (version, name)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE person_key (
-  source TEXT NOT NULL, source_id TEXT NOT NULL, person_id INTEGER NOT NULL UNIQUE,
-  PRIMARY KEY (source, source_id)
-) STRICT, WITHOUT ROWID;
+  person_id INTEGER PRIMARY KEY, source TEXT NOT NULL, version INTEGER NOT NULL,
+  lookup BLOB NOT NULL UNIQUE, element BLOB NOT NULL, sealed BLOB NOT NULL
+) STRICT;
 CREATE TABLE identity (
-  source TEXT NOT NULL, tab TEXT NOT NULL, row_key TEXT NOT NULL, col TEXT NOT NULL,
-  value TEXT NOT NULL, load TEXT NOT NULL,
-  PRIMARY KEY (source, tab, row_key, col)
-) STRICT, WITHOUT ROWID;
+  row_id INTEGER PRIMARY KEY, source TEXT NOT NULL, tab TEXT NOT NULL, col TEXT NOT NULL, load TEXT NOT NULL,
+  version INTEGER NOT NULL, lookup BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL
+) STRICT;
 CREATE TABLE raw_file (
   file_id INTEGER PRIMARY KEY, source TEXT NOT NULL, tab TEXT NOT NULL, name TEXT NOT NULL,
-  sha256 TEXT NOT NULL, delimiter TEXT NOT NULL, header TEXT NOT NULL,
+  sha256 TEXT NOT NULL, delimiter TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL,
   UNIQUE (source, tab, name, sha256)
 ) STRICT;
 CREATE TABLE raw_row (
-  file_id INTEGER NOT NULL REFERENCES raw_file, line INTEGER NOT NULL, raw BLOB NOT NULL,
-  PRIMARY KEY (file_id, line)
-) STRICT, WITHOUT ROWID;
+  row_id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL REFERENCES raw_file, line INTEGER NOT NULL,
+  version INTEGER NOT NULL, sealed BLOB NOT NULL,
+  UNIQUE (file_id, line)
+) STRICT;
 `
 
 // Vault is an open store of identities. Its methods may be called from several
 // goroutines.
 type Vault struct {
-	dir    string
-	db     *sql.DB
-	secret []byte
+	dir     string
+	db      *sql.DB
+	master  master
+	sharing sharing
+
+	mu    sync.Mutex
+	rings map[int]*keyring
+	root  []byte // the secret of the permits' pseudonyms
 }
 
-// Create makes a vault in dir, which it creates, with a fresh secret read from
-// rand. A folder that already holds a vault is a Conflict.
+// Create makes a vault in dir, which it creates, with fresh keys read from
+// rand, and with one share, which it writes to KeyFile(dir). A folder that
+// already holds a vault is a Conflict.
 func Create(dir string, rand io.Reader) (*Vault, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create vault: %w", err)
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create vault: %w", err)
-	}
-	secret := make([]byte, secretBytes)
-	if _, err := io.ReadFull(rand, secret); err != nil {
-		return nil, fmt.Errorf("create vault: read randomness: %w", err)
-	}
-	path := filepath.Join(dir, storeName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, galien.Errorf(galien.Conflict, "create vault: %s already exists", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("create vault: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("create vault: %w", err)
-	}
-	db, err := connect(path)
+	v, shares, err := CreateSplit(dir, rand, 1, 1)
 	if err != nil {
 		return nil, err
 	}
-	if err := initialise(db, secret); err != nil {
-		return nil, errors.Join(fmt.Errorf("create vault: %w", err), db.Close())
+	if err := writeKeyFile(KeyFile(dir), shares[0]); err != nil {
+		return nil, errors.Join(fmt.Errorf("create vault: %w", err), v.Close())
 	}
-	return &Vault{dir: dir, db: db, secret: secret}, nil
+	return v, nil
 }
 
-// initialise writes the tables and the secret in one transaction.
-func initialise(db *sql.DB, secret []byte) error {
-	tx, err := db.Begin()
+// CreateSplit makes a vault that any needed of total shares open. The shares
+// are kept nowhere: who loses too many of them loses the vault.
+func CreateSplit(dir string, rand io.Reader, needed, total int) (*Vault, []Share, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("create vault: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("create vault: %w", err)
+	}
+	root := make([]byte, secretBytes)
+	if _, err := io.ReadFull(rand, root); err != nil {
+		return nil, nil, fmt.Errorf("create vault: read randomness: %w", err)
+	}
+	return createStore(dir, storeName, rand, root, needed, total)
+}
+
+// createStore makes a store under a name, with the secret of the permits.
+func createStore(dir, name string, rand io.Reader, root []byte, needed, total int) (*Vault, []Share, error) {
+	id := make([]byte, 4)
+	random.Read(id) // a name, and no secret; it does not fail
+	s, m, shares, err := split(hex.EncodeToString(id), needed, total)
+	if err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(dir, name)
+	if err := create(path); err != nil {
+		return nil, nil, err
+	}
+	v := &Vault{dir: dir, master: m, sharing: s}
+	if v.db, err = connect(path); err != nil {
+		return nil, nil, err
+	}
+	if err := v.initialise(rand, root); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("create vault: %w", err), v.db.Close())
+	}
+	return v, shares, nil
+}
+
+// create makes an empty file for its owner alone.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return galien.Errorf(galien.Conflict, "create vault: %s already exists", path)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("create vault: %w", err)
+	}
+	return nil
+}
+
+// initialise writes the tables and the first keys in one transaction.
+func (v *Vault) initialise(rand io.Reader, root []byte) error {
+	ctx := context.Background()
+	tx, err := v.db.Begin()
 	if err != nil {
 		return err
 	}
@@ -116,59 +178,127 @@ func initialise(db *sql.DB, secret []byte) error {
 	if _, err := tx.Exec(schema); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(`INSERT INTO meta (name, value) VALUES ('secret', ?)`, secret); err != nil {
+	if err := putSharing(ctx, tx, v.sharing); err != nil {
+		return err
+	}
+	if err := putKey(ctx, tx, v.master, v.sharing.Vault, permitKey, 0, root); err != nil {
+		return err
+	}
+	if err := newKeys(ctx, tx, rand, v.master, v.sharing.Vault, 1); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(fmt.Sprintf(`PRAGMA user_version = %d`, Format)); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	_, err = v.refresh(ctx, v.db)
+	return err
 }
 
-// Open opens the vault in dir. A folder without one is NotFound; a store that
-// cannot be read, or of another format, is Corrupt.
-func Open(dir string) (*Vault, error) {
-	path := filepath.Join(dir, storeName)
-	if _, err := os.Stat(path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, galien.Errorf(galien.NotFound, "open vault: %s is missing", path)
-		}
-		return nil, fmt.Errorf("open vault: %w", err)
-	}
-	db, err := connect(path)
+// putSharing writes how the master key is split.
+func putSharing(ctx context.Context, q queries, s sharing) error {
+	b, err := json.Marshal(s)
 	if err != nil {
+		return galien.Errorf(galien.Internal, "split the key: %w", err)
+	}
+	_, err = q.ExecContext(ctx, `INSERT OR REPLACE INTO meta (name, value) VALUES ('sharing', ?)`, string(b))
+	return err
+}
+
+// Open opens the vault in dir with the share in KeyFile(dir). A folder without
+// one is NotFound, a missing key file Denied; a store that cannot be read is
+// Corrupt, and one of an earlier format Invalid.
+func Open(dir string) (*Vault, error) {
+	if _, err := os.Stat(filepath.Join(dir, storeName)); err == nil {
+		share, err := readKeyFile(KeyFile(dir))
+		if err != nil {
+			if e := formatError(dir); e != nil {
+				return nil, e
+			}
+			return nil, err
+		}
+		return OpenWith(dir, share)
+	}
+	return OpenWith(dir)
+}
+
+// OpenWith opens the vault in dir with shares. Too few of them, or ones of
+// another vault or an earlier split, are Denied.
+func OpenWith(dir string, shares ...Share) (*Vault, error) {
+	v := &Vault{dir: dir}
+	var err error
+	if v.db, v.sharing, err = openStore(dir); err != nil {
 		return nil, err
 	}
-	v := &Vault{dir: dir, db: db}
-	if err := v.load(); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if v.master, err = v.sharing.join(shares); err == nil {
+		_, err = v.refresh(context.Background(), v.db)
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.db.Close())
 	}
 	return v, nil
 }
 
-// load checks the format and reads the secret.
-func (v *Vault) load() error {
+// openStore opens the file, still sealed.
+func openStore(dir string) (*sql.DB, sharing, error) {
+	path := filepath.Join(dir, storeName)
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, sharing{}, galien.Errorf(galien.NotFound, "open vault: %s is missing", path)
+		}
+		return nil, sharing{}, fmt.Errorf("open vault: %w", err)
+	}
+	db, err := connect(path)
+	if err != nil {
+		return nil, sharing{}, err
+	}
+	s, err := readSharing(db)
+	if err != nil {
+		return nil, sharing{}, errors.Join(err, db.Close())
+	}
+	return db, s, nil
+}
+
+// formatError returns why a store cannot be read, whatever its keys; nil when
+// it can.
+func formatError(dir string) error {
+	db, _, err := openStore(dir)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+// readSharing checks the format and reads how the master key is split.
+func readSharing(db *sql.DB) (s sharing, err error) {
 	var format int
-	if err := v.db.QueryRow(`PRAGMA user_version`).Scan(&format); err != nil {
-		return galien.Errorf(galien.Corrupt, "open vault: not a readable store: %w", err)
+	if err := db.QueryRow(`PRAGMA user_version`).Scan(&format); err != nil {
+		return s, galien.Errorf(galien.Corrupt, "open vault: not a readable store: %w", err)
 	}
-	if format != Format {
-		return galien.Errorf(galien.Corrupt, "open vault: format %d, this program reads format %d", format, Format)
+	switch {
+	case format == 1:
+		return s, galien.Errorf(galien.Invalid, "open vault: it is of format 1, which keeps identities in clear: `galien vault upgrade HUB` seals it")
+	case format != Format:
+		return s, galien.Errorf(galien.Corrupt, "open vault: format %d, this program reads format %d", format, Format)
 	}
-	if err := v.db.QueryRow(`SELECT value FROM meta WHERE name = 'secret'`).Scan(&v.secret); err != nil {
-		return galien.Errorf(galien.Corrupt, "open vault: read secret: %w", err)
+	var text string
+	err = db.QueryRow(`SELECT value FROM meta WHERE name = 'sharing'`).Scan(&text)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &s)
 	}
-	if len(v.secret) != secretBytes {
-		return galien.Errorf(galien.Corrupt, "open vault: the secret has %d bytes, expected %d", len(v.secret), secretBytes)
+	if err != nil {
+		return s, galien.Errorf(galien.Corrupt, "open vault: read how its key is split: %w", err)
 	}
-	return nil
+	return s, nil
 }
 
 // connect opens the SQLite file with one connection, so that writers queue
 // within the process instead of failing.
 func connect(path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+uriPath(path)+
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)")
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=temp_store(2)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
@@ -196,29 +326,49 @@ func (v *Vault) Close() error { return v.db.Close() }
 // SourceIDs returns the source's own id of every person key. It is for a
 // steward's permit only; the caller asks the gate first.
 func (v *Vault) SourceIDs(ctx context.Context) (map[galien.PersonID]string, error) {
-	rows, err := v.db.QueryContext(ctx, `SELECT person_id, source_id FROM person_key`)
+	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
-		return nil, fmt.Errorf("read person keys: %w", err)
+		return nil, err
 	}
-	defer rows.Close()
 	ids := map[galien.PersonID]string{}
-	for rows.Next() {
+	err = each(ctx, v.db, `SELECT person_id, version, sealed FROM person_key`, func(rows *sql.Rows) error {
 		var key galien.PersonID
-		var id string
-		if err := rows.Scan(&key, &id); err != nil {
-			return nil, fmt.Errorf("read person keys: %w", err)
+		var version int
+		var sealed []byte
+		if err := rows.Scan(&key, &version, &sealed); err != nil {
+			return err
 		}
-		ids[key] = id
-	}
-	if err := rows.Err(); err != nil {
+		id, err := openRow(rings, version, personPlace(key), sealed)
+		ids[key] = string(id)
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read person keys: %w", err)
 	}
 	return ids, nil
 }
 
-// Check verifies the store: SQLite's own integrity check, the secret, and that
-// person keys are dense from 1. It returns the number of person keys; damage is
-// Corrupt.
+// each calls do for every row of a query.
+func each(ctx context.Context, q queries, query string, do func(rows *sql.Rows) error, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// personPlace is where the source's id of a person is sealed.
+func personPlace(key galien.PersonID) string { return "person " + strconv.FormatInt(int64(key), 10) }
+
+// Check verifies the store: SQLite's own integrity check, that everything
+// sealed opens, and that person keys are dense from 1. It returns the number of
+// person keys; damage is Corrupt.
 func (v *Vault) Check(ctx context.Context) (keys int64, err error) {
 	var verdict string
 	if err := v.db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
@@ -236,40 +386,30 @@ func (v *Vault) Check(ctx context.Context) (keys int64, err error) {
 		return keys, galien.Errorf(galien.Corrupt, "check vault: %d person keys run from %d to %d, expected 1 to %d",
 			keys, first.Int64, last.Int64, keys)
 	}
+	if err := v.checkSealed(ctx); err != nil {
+		return keys, fmt.Errorf("check vault: %w", err)
+	}
 	return keys, nil
 }
 
-// Identity is a value that may tell who a person is. It cannot be printed or
-// encoded by accident; Reveal is the only way to the value.
-//
-// The value hangs from a pointer, so that not even a struct with an unexported
-// Identity, whose methods fmt may not call, prints it.
-type Identity struct{ value *string }
-
-const hidden = "[identity]"
-
-// Seal makes an Identity of a value.
-func Seal(value string) Identity { return Identity{&value} }
-
-// Reveal returns the value itself. Its caller must be allowed to see it.
-func (i Identity) Reveal() string {
-	if i.value == nil {
-		return ""
+// checkSealed opens everything.
+func (v *Vault) checkSealed(ctx context.Context) error {
+	rings, err := v.refresh(ctx, v.db)
+	if err != nil {
+		return err
 	}
-	return *i.value
+	for _, t := range sealedTables {
+		err := each(ctx, v.db, t.read, func(rows *sql.Rows) error {
+			r, err := t.scan(rows)
+			if err != nil {
+				return err
+			}
+			_, err = openRow(rings, r.version, r.place, r.sealed)
+			return err
+		}, 0, int64(math.MaxInt64), -1)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
-
-// String returns "[identity]".
-func (Identity) String() string { return hidden }
-
-// GoString returns "[identity]".
-func (Identity) GoString() string { return hidden }
-
-// Format writes "[identity]" whatever the verb.
-func (Identity) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
-
-// MarshalJSON writes "[identity]".
-func (Identity) MarshalJSON() ([]byte, error) { return json.Marshal(hidden) }
-
-// MarshalText writes "[identity]".
-func (Identity) MarshalText() ([]byte, error) { return []byte(hidden), nil }

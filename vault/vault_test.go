@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -227,11 +228,15 @@ func TestIntakeIsAllOrNothing(t *testing.T) {
 	if got := read(); fmt.Sprint(got) != "[2 5 9]" {
 		t.Errorf("raw rows %v, want [2 5 9]", got)
 	}
-	var value string
-	if err := v.db.QueryRow(`SELECT value FROM identity`).Scan(&value); err != nil || value != "first of b" {
-		t.Errorf("the identity kept is not the first of the newest load (%v)", err)
+	var values []string
+	err := v.Identities(ctx, "omop", func(i IdentityValue) error {
+		values = append(values, i.Table+" "+i.Column+" "+i.RowKey.Reveal()+" "+i.Value.Reveal())
+		return nil
+	})
+	if err != nil || len(values) != 1 || values[0] != "person person_source_value 1 first of b" {
+		t.Errorf("%d identities, the kept one is not the first of the newest load (%v)", len(values), err)
 	}
-	err := v.Retire(ctx, "omop", "c", []string{"person"}, func(f RawFile, line int64) bool { return line == 5 })
+	err = v.Retire(ctx, "omop", "c", []string{"person"}, func(f RawFile, line int64) bool { return line == 5 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,32 +323,19 @@ func BenchmarkPerson(b *testing.B) {
 	}
 }
 
-func BenchmarkKeysCommit(b *testing.B) {
-	ctx := context.Background()
-	v, _ := newVault(b, 3)
-	n := 0
-	for b.Loop() {
-		keys, _ := v.Keys(ctx, "omop")
-		for range 100000 {
-			n++
-			keys.Assign(fmt.Sprint(n))
-		}
-		if err := keys.Commit(ctx); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "keys/s")
-}
-
-// TestVaultOfFormat1 opens a store as the first version wrote it. The dump is
-// never written again.
+// TestVaultOfFormat1 opens a store as the first version wrote it: refused by
+// name, then sealed, with the same keys and pseudonyms. The dump is never
+// written again.
 func TestVaultOfFormat1(t *testing.T) {
 	ctx := context.Background()
 	dump, err := os.ReadFile(filepath.Join("testdata", "format1.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "vault")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	db, err := connect(filepath.Join(dir, storeName))
 	if err != nil {
 		t.Fatal(err)
@@ -351,8 +343,17 @@ func TestVaultOfFormat1(t *testing.T) {
 	if _, err := db.Exec(string(dump)); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Close(); err != nil {
+	_, err = db.Exec(`INSERT INTO identity VALUES ('omop', 'person', '42', 'person_source_value', 'CANARY-1', 'a')`)
+	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := Open(dir); galien.KindOf(err) != galien.Invalid || !strings.Contains(fmt.Sprint(err), "galien vault upgrade") {
+		t.Errorf("a store of format 1: %v, want Invalid and the remedy", err)
+	}
+	for range 2 {
+		if err := Upgrade(ctx, dir, fixed(9)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	v, err := Open(dir)
 	if err != nil {
@@ -362,6 +363,13 @@ func TestVaultOfFormat1(t *testing.T) {
 	ids, err := v.SourceIDs(ctx)
 	if err != nil || len(ids) != 2 || ids[1] != "42" || ids[2] != "-7" {
 		t.Errorf("%d keys, %v", len(ids), err)
+	}
+	keys, err := v.Keys(ctx, "omop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, ok := keys.Lookup("-7"); !ok || key != 2 {
+		t.Errorf("the key of -7 is %d, %v", key, ok)
 	}
 	rows := 0
 	err = v.RawRows(ctx, "omop", func(f RawFile, line int64, raw []byte) error {
@@ -374,9 +382,26 @@ func TestVaultOfFormat1(t *testing.T) {
 	if err != nil || rows != 1 {
 		t.Errorf("%d raw rows, %v", rows, err)
 	}
+	values := 0
+	err = v.Identities(ctx, "omop", func(i IdentityValue) error {
+		values++
+		if i.RowKey.Reveal() != "42" || i.Value.Reveal() != "CANARY-1" {
+			t.Error("an identity changed")
+		}
+		return nil
+	})
+	if err != nil || values != 1 {
+		t.Errorf("%d identities, %v", values, err)
+	}
 	p, err := v.Pseudonyms("study-1")
 	if err != nil || p.Person(1) != 3869621525065420 {
 		t.Errorf("the pseudonyms changed (%v)", err)
+	}
+	if n, err := v.Check(ctx); n != 2 || err != nil {
+		t.Errorf("Check: %d keys, %v", n, err)
+	}
+	if n := findIn(t, dir, []string{"CANARY-1", "42,x"}); n > 0 {
+		t.Errorf("%d values in clear", n)
 	}
 }
 

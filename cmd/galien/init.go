@@ -17,7 +17,8 @@ func newInitCommand() *cobra.Command {
 The hub starts with no data and no permit: nothing can be asked of it until
 ` + "`galien permit grant`" + `. Whoever can open the folder can read it, so keep it on
 a disk that is encrypted and to the accounts that need it (the folder is made
-for the owner alone).`,
+for the owner alone). What tells who a person is lies sealed in HUB/vault; the share
+that opens it is in HUB/vault.key, to be moved to another disk (see galien vault).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := createHub(args[0], time.Now(), rand.Reader); err != nil {

@@ -39,6 +39,7 @@ var commands = []func() *cobra.Command{
 	newExtractCommand,
 	newExportCommand,
 	newAuditCommand,
+	newVaultCommand,
 	newServeCommand,
 	newSynthCommand,
 	newDemoCommand,

@@ -35,7 +35,7 @@ func newHub(t testing.TB) hub {
 		t.Fatal(err)
 	}
 	// The same secret everywhere, so that two hubs name professionals alike.
-	v, err := vault.Create(filepath.Join(dir, "vault"), strings.NewReader(strings.Repeat("secret", 10)))
+	v, err := vault.Create(filepath.Join(dir, "vault"), strings.NewReader(strings.Repeat("secret", 100)))
 	if err != nil {
 		t.Fatal(err)
 	}

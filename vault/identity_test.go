@@ -1,0 +1,193 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cloudflare/circl/oprf"
+
+	"galien"
+)
+
+// TestSpellings writes one identity in several ways: one element.
+func TestSpellings(t *testing.T) {
+	ctx := context.Background()
+	v, _ := newVault(t, 1)
+	element := func(kind Kind, s string) string {
+		e, err := v.Element(ctx, kind, "", Seal(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.String()
+	}
+	seen := map[string]string{}
+	for _, c := range []struct {
+		kind Kind
+		same []string
+	}{
+		{NIR, []string{"2550814168025", "2 55 08 14 168 025", "2-55-08-14-168-025", "255081416802538", "2.55.08.14.168.025 38", "255081416802537"}},
+		{NIR, []string{"184052A004003", "1 84 05 2a 004 003", "1 84 05 2A 004 003 31"}},
+		{NIR, []string{"184052B004003", "1 84 05 2b 004 003"}},
+		{Name, []string{"Lefèvre", "LEFEVRE", "lefe\u0300vre", " Le Fèvre", "LE-FÈVRE", "Le\u00a0fevre"}},
+		{Name, []string{"D’Œuvre", "d'oeuvre", "D OEUVRE"}},
+		{Name, []string{"Straße", "STRASSE"}},
+		{Name, []string{"Nuñez-Ibáñez", "nunez ibanez", "ＮＵＮＥＺ ＩＢＡＮＥＺ"}},
+		{Opaque, []string{"aB3=", " aB3=\n"}},
+		{Opaque, []string{"AB3="}},
+		{Opaque, []string{"-7"}},
+		{Opaque, []string{"7"}},
+	} {
+		first := element(c.kind, c.same[0])
+		for _, s := range c.same[1:] {
+			if element(c.kind, s) != first {
+				t.Errorf("%q and %q have two pseudonyms", c.same[0], s)
+			}
+		}
+		if other, taken := seen[first]; taken {
+			t.Errorf("%q and %q have one pseudonym", c.same[0], other)
+		}
+		seen[first] = c.same[0]
+	}
+	for kind, none := range map[Kind][]string{
+		NIR:    {"", "123", "255081416802", "25508141680251", "255O814168025", "1842A50040031", "2550814168025380"},
+		Name:   {"", " - ", "'"},
+		Opaque: {"", " \t"},
+		'?':    {"x"},
+	} {
+		for _, s := range none {
+			if _, err := v.Element(ctx, kind, "", Seal(s)); err == nil || s != "" && strings.Contains(err.Error(), s) {
+				t.Errorf("%c %q: %v", kind, s, err)
+			}
+		}
+	}
+	a, _ := v.Element(ctx, Opaque, "snds", Seal("7"))
+	b, _ := v.Element(ctx, Opaque, "omop", Seal("7"))
+	if a == b || a.String() == element(Opaque, "7") {
+		t.Error("two sources' own numbers have one pseudonym")
+	}
+}
+
+func TestValidKey(t *testing.T) {
+	for nir, want := range map[string]bool{
+		"255081416802538":       true,
+		"255081416802537":       false,
+		"2550814168025":         true,
+		"1 84 05 2A 004 003 31": true,
+		"1 84 05 2B 004 003 31": false,
+		"12":                    false,
+	} {
+		s := digits(nir)
+		if len(s) == nirLength+2 {
+			// The definition, by another way: the number with its key is a
+			// multiple of 97 when the key is added to the number.
+			var n, key int64
+			fmt.Sscan(strings.NewReplacer("2A", "19", "2B", "18").Replace(s[:nirLength]), &n)
+			fmt.Sscan(s[nirLength:], &key)
+			if want != ((n+key)%97 == 0) {
+				t.Errorf("the case %q is worked out wrongly", nir)
+			}
+		}
+		if got := ValidKey(nir); got != want {
+			t.Errorf("%q: %v, want %v", nir, got, want)
+		}
+	}
+}
+
+// TestBlind has the pseudonyms of identities that the vault does not see: they
+// are what the vault itself derives. An answer of another key, or of an altered
+// element, is refused.
+func TestBlind(t *testing.T) {
+	ctx := context.Background()
+	v, _ := newVault(t, 1)
+	w, _ := newVault(t, 2)
+	public, err := v.PublicKey(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []Identity{Seal("2 55 08 14 168 025"), Seal("184052A004003")}
+	blinded, err := public.Blind(NIR, "", ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := public.Blind(NIR, "", ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(blinded.Elements()[0]) == string(again.Elements()[0]) {
+		t.Error("the same identity is blinded in the same way twice")
+	}
+	answer, err := v.Evaluate(ctx, blinded.Elements())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := blinded.Finish(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range ids {
+		if want, err := v.Element(ctx, NIR, "", id); err != nil || got[i] != want {
+			t.Errorf("identity %d has another pseudonym when it is blinded (%v)", i, err)
+		}
+	}
+	wrong, err := w.Evaluate(ctx, blinded.Elements())
+	if err != nil {
+		t.Fatal(err)
+	}
+	swapped := Evaluation{answer.Version, [][]byte{answer.Elements[1], answer.Elements[0]}, answer.Proof}
+	for name, a := range map[string]Evaluation{"another vault": wrong, "swapped": swapped, "none": {}, "short": {answer.Version, answer.Elements[:1], answer.Proof}} {
+		if _, err := blinded.Finish(a); galien.KindOf(err) != galien.Invalid {
+			t.Errorf("%s: %v, want Invalid", name, err)
+		}
+	}
+	for _, bad := range [][][]byte{nil, {nil}, {make([]byte, 32)}, {[]byte(strings.Repeat("\xff", 32))}} {
+		if _, err := v.Evaluate(ctx, bad); galien.KindOf(err) != galien.Invalid {
+			t.Errorf("evaluate %x: %v, want Invalid", bad, err)
+		}
+	}
+}
+
+// TestHashing holds the vectors of RFC 9497, A.1.2 (ristretto255, VOPRF): input
+// 00, blind and key of the RFC give its evaluated element.
+func TestHashing(t *testing.T) {
+	var key oprf.PrivateKey
+	if err := key.UnmarshalBinary(suite, unhex(t, "e6f73f344b79b379f1a0dd37e07ff62e38d9f71345ce62ae3a9bc60b04ccd909")); err != nil {
+		t.Fatal(err)
+	}
+	scalar, blind := curve.NewScalar(), curve.NewScalar()
+	if err := scalar.UnmarshalBinary(unhex(t, "e6f73f344b79b379f1a0dd37e07ff62e38d9f71345ce62ae3a9bc60b04ccd909")); err != nil {
+		t.Fatal(err)
+	}
+	if err := blind.UnmarshalBinary(unhex(t, "64d37aed22a27f5191de1c1d69fadb899d8862b58eb4220029e036ec4c1f6706")); err != nil {
+		t.Fatal(err)
+	}
+	b := encode(curve.NewElement().Mul(hashed([]byte{0}), blind))
+	if got, want := fmt.Sprintf("%x", b), "863f330cc1a1259ed5a5998a23acfd37fb4351a793a5b3c090b642ddc439b945"; got != want {
+		t.Errorf("blinded element %s, want %s", got, want)
+	}
+	e, err := convert(scalar, b[:])
+	if got, want := fmt.Sprintf("%x", e), "aa8fa048764d5623868679402ff6108d2521884fa138cd7f9c7669a9a014267e"; err != nil || got != want {
+		t.Errorf("evaluated element %s, want %s (%v)", got, want, err)
+	}
+}
+
+func TestElementText(t *testing.T) {
+	v, _ := newVault(t, 1)
+	e, err := v.Element(context.Background(), Name, "", Seal("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := e.String()
+	if !strings.HasPrefix(s, "ristretto255-1.1.") {
+		t.Errorf("%s does not say its algorithm and key", s)
+	}
+	if got, err := ParseElement(s); err != nil || got != e {
+		t.Errorf("read back: %v, %v", got, err)
+	}
+	for _, bad := range []string{"", s + "0", "ristretto255-2" + s[14:], strings.Replace(s, ".1.", ".0.", 1), s[:len(s)-64] + strings.Repeat("f", 64)} {
+		if _, err := ParseElement(bad); galien.KindOf(err) != galien.Invalid {
+			t.Errorf("%q: %v, want Invalid", bad, err)
+		}
+	}
+}
