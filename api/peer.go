@@ -18,7 +18,7 @@ type peerKey struct{}
 
 // withPeer asks the operating system once for each connection.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	uid, err := peerUID(c)
+	uid, err := PeerUID(c)
 	return context.WithValue(ctx, peerKey{}, peer{uid, err})
 }
 

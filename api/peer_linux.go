@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerUID returns the effective user id of the process that connected.
-func peerUID(c net.Conn) (uid int, err error) {
+// PeerUID returns the effective user id of the process that connected.
+func PeerUID(c net.Conn) (uid int, err error) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return 0, errors.New("not a Unix socket")

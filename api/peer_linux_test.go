@@ -76,7 +76,7 @@ func TestPeerIsTheKernelsWord(t *testing.T) {
 
 // A connection that is no Unix socket has no asker.
 func TestNoPeerOverTCP(t *testing.T) {
-	if _, err := peerUID(nil); err == nil {
+	if _, err := PeerUID(nil); err == nil {
 		t.Error("no connection has a user id")
 	}
 	if _, err := peerOf(context.Background()); err == nil {

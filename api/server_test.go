@@ -366,7 +366,7 @@ func TestStopCancels(t *testing.T) {
 func TestListen(t *testing.T) {
 	folder := t.TempDir()
 	// What a killed server leaves: its socket, and one that is not ready.
-	for _, name := range []string{SocketFile, newSocket} {
+	for _, name := range []string{SocketFile, SocketFile + newSocket} {
 		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(folder, name), Net: "unix"})
 		if err != nil {
 			t.Fatal(err)

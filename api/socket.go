@@ -18,14 +18,15 @@ import (
 const (
 	SocketFile = "galien.sock"
 	LockFile   = "galien.lock"
-	// newSocket is the socket until it has its mode.
-	newSocket = SocketFile + ".new"
+	// newSocket ends the name of a socket until it has its mode.
+	newSocket = ".new"
 )
 
 // Socket is the listening socket of a hub's one server.
 type Socket struct {
 	*net.UnixListener
 	path string
+	mode fs.FileMode
 	lock *os.File
 	once sync.Once
 	err  error
@@ -36,9 +37,16 @@ type Socket struct {
 // Busy when another server answers for the hub, and with Invalid when the
 // folder's path is too long for a socket.
 func Listen(folder string) (*Socket, error) {
-	s := &Socket{path: filepath.Join(folder, SocketFile)}
+	return ListenAs(folder, SocketFile, LockFile, "galien serve", 0o600)
+}
+
+// ListenAs is Listen for another server of the hub: its socket and lock have
+// other names, and the accounts that may connect are those of the mode. The
+// name of the command stands in errors.
+func ListenAs(folder, socket, lock, command string, mode fs.FileMode) (*Socket, error) {
+	s := &Socket{path: filepath.Join(folder, socket), mode: mode}
 	var err error
-	if s.lock, err = os.OpenFile(filepath.Join(folder, LockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if s.lock, err = os.OpenFile(filepath.Join(folder, lock), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
 	for {
@@ -49,11 +57,11 @@ func Listen(folder string) (*Socket, error) {
 	if err != nil {
 		_ = s.lock.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, galien.Errorf(galien.Busy, "serve: another galien serve answers for this hub (it holds %s); stop that one first", LockFile)
+			return nil, galien.Errorf(galien.Busy, "serve: another %s answers for this hub (it holds %s); stop that one first", command, lock)
 		}
 		return nil, fmt.Errorf("serve: lock the hub: %w", err)
 	}
-	if err := s.open(filepath.Join(folder, newSocket)); err != nil {
+	if err := s.open(s.path + newSocket); err != nil {
 		s.Release()
 		return nil, err
 	}
@@ -74,7 +82,7 @@ func (s *Socket) open(path string) (err error) {
 		return fmt.Errorf("serve: open the socket: %w", err)
 	}
 	s.SetUnlinkOnClose(false)
-	if err = os.Chmod(path, 0o600); err == nil {
+	if err = os.Chmod(path, s.mode); err == nil {
 		err = os.Rename(path, s.path)
 	}
 	if err != nil {

@@ -13,8 +13,15 @@ import (
 
 // Backup writes a copy of the store, as it is at this moment, to a new file. It
 // is as sealed as the store, and opens with the same shares. A file that exists
-// is a Conflict.
+// is a Conflict. A vault that is served writes it itself.
 func (v *Vault) Backup(ctx context.Context, path string) error {
+	if v.remote != nil {
+		full, err := filepath.Abs(path)
+		if err == nil {
+			_, err = v.remote.once(ctx, request{Op: opBackup, Text: full})
+		}
+		return err
+	}
 	if err := create(path); err != nil {
 		if galien.KindOf(err) == galien.Conflict {
 			return galien.Errorf(galien.Conflict, "back up vault: %s already exists: name another file", path)

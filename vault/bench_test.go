@@ -88,6 +88,15 @@ func BenchmarkKeys(b *testing.B) {
 		}
 		perSecond(b, n*b.N, "identities")
 	})
+	b.Run("known, served", func(b *testing.B) {
+		local, dir := newVault(b, 3)
+		exchange(b, local)
+		s := serve(b, dir)
+		for b.Loop() {
+			exchange(b, s.Vault)
+		}
+		perSecond(b, n*b.N, "identities")
+	})
 }
 
 // BenchmarkRotate rotates the keys of 10,000 persons, each with an identity

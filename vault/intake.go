@@ -38,11 +38,16 @@ type Intake struct {
 	identity *sql.Stmt
 	raw      *sql.Stmt
 	done     bool
+	remote   *remoteIntake // set where another process has the vault open
 }
 
 // Begin opens the intake of a load. The load's name, any text, tells the
 // identity values of this load from those of the one before.
 func (v *Vault) Begin(ctx context.Context, source, load string) (*Intake, error) {
+	if v.remote != nil {
+		r, err := v.remote.intake(ctx, source, load)
+		return &Intake{remote: r}, err
+	}
 	tx, err := v.db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open intake: %w", busy(err))
@@ -74,6 +79,10 @@ func (v *Vault) Begin(ctx context.Context, source, load string) (*Intake, error)
 func (in *Intake) Identity(table, rowKey, column string, value Identity) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.remote != nil {
+		in.remote.next.Values = append(in.remote.next.Values, putValue{table, rowKey, column, value.Reveal()})
+		return in.remote.put()
+	}
 	l := in.ring.find(identityParts(in.source, table, column, rowKey)...)
 	sealed := in.ring.seal(identityPlace(in.source, table, column), pack(rowKey, value.Reveal()))
 	if _, err := in.identity.Exec(in.source, table, column, in.load, in.ring.version, l[:], sealed); err != nil {
@@ -86,6 +95,10 @@ func (in *Intake) Identity(table, rowKey, column string, value Identity) error {
 func (in *Intake) File(f RawFile) (int64, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.remote != nil {
+		a, err := in.remote.ask(opFile, f)
+		return a.Number, err
+	}
 	// A header is what the file's first line says, and may be a row.
 	sealed := in.ring.seal(filePlace(in.source, f), []byte(f.Header))
 	_, err := in.tx.Exec(`INSERT INTO raw_file (source, tab, name, sha256, delimiter, version, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -108,6 +121,10 @@ func (in *Intake) File(f RawFile) (int64, error) {
 func (in *Intake) Raw(file, line int64, raw []byte) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.remote != nil {
+		in.remote.next.Rows = append(in.remote.next.Rows, putRow{FileID: file, Line: line, Raw: append([]byte(nil), raw...)})
+		return in.remote.put()
+	}
 	if _, err := in.raw.Exec(file, line, in.ring.version, in.ring.seal(rawPlace(file, line), raw)); err != nil {
 		return fmt.Errorf("keep raw row: %w", err)
 	}
@@ -119,6 +136,10 @@ func (in *Intake) Commit() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.done = true
+	if in.remote != nil {
+		_, err := in.remote.ask(opCommit, RawFile{})
+		return errors.Join(err, in.remote.m.conn.Close())
+	}
 	if err := in.tx.Commit(); err != nil {
 		return fmt.Errorf("commit intake: %w", err)
 	}
@@ -133,12 +154,18 @@ func (in *Intake) Close() error {
 		return nil
 	}
 	in.done = true
+	if in.remote != nil {
+		return in.remote.m.conn.Close()
+	}
 	return in.tx.Rollback()
 }
 
 // RawRows yields the raw rows of a source, by table, file and line. The slice
 // is valid during the call only.
 func (v *Vault) RawRows(ctx context.Context, source string, yield func(f RawFile, line int64, raw []byte) error) error {
+	if v.remote != nil {
+		return v.remote.rawRows(ctx, source, yield)
+	}
 	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
 		return err
@@ -198,6 +225,9 @@ type IdentityValue struct {
 // Identities yields the identity values of a source, in the order in which they
 // came.
 func (v *Vault) Identities(ctx context.Context, source string, yield func(IdentityValue) error) error {
+	if v.remote != nil {
+		return v.remote.identities(ctx, source, yield)
+	}
 	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
 		return err
@@ -241,6 +271,9 @@ func unpack(b []byte) (key, value string, err error) {
 // table that are not of this load, and the raw rows that keep does not want.
 // Leaving it out is harmless; the next one does the work.
 func (v *Vault) Retire(ctx context.Context, source, load string, tables []string, keep func(f RawFile, line int64) bool) error {
+	if v.remote != nil {
+		return v.remote.retire(ctx, source, load, tables, keep)
+	}
 	type rawKey struct{ file, line int64 }
 	var gone []rawKey
 	err := func() error {

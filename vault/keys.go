@@ -18,6 +18,7 @@ type Keys struct {
 	known   map[lookup]galien.PersonID
 	last    galien.PersonID
 	pending []pendingKey
+	remote  *remoteKeys // set where another process has the vault open
 }
 
 type pendingKey struct {
@@ -27,6 +28,10 @@ type pendingKey struct {
 
 // Keys reads the person keys of a source. Keys are dense over all sources.
 func (v *Vault) Keys(ctx context.Context, source string) (*Keys, error) {
+	if v.remote != nil {
+		r, err := v.remote.keys(ctx, source)
+		return &Keys{remote: r}, err
+	}
 	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
 		return nil, err
@@ -56,6 +61,10 @@ func (v *Vault) Keys(ctx context.Context, source string) (*Keys, error) {
 
 // Lookup returns the key of a source's person id, assigned already.
 func (k *Keys) Lookup(sourceID string) (galien.PersonID, bool) {
+	if k.remote != nil {
+		a := k.remote.ask(opLookup, sourceID)
+		return galien.PersonID(a.Number), a.Known
+	}
 	parts := personParts(k.source, sourceID)
 	for _, r := range k.rings {
 		if key, ok := k.known[r.find(parts...)]; ok {
@@ -66,8 +75,12 @@ func (k *Keys) Lookup(sourceID string) (galien.PersonID, bool) {
 }
 
 // Assign returns the key of a source's person id, the next free one when it has
-// none. New keys are lost unless Commit follows.
+// none. New keys are lost unless Commit follows. Where another process has the
+// vault open and it fails, the key is 0, and Commit says why.
 func (k *Keys) Assign(sourceID string) galien.PersonID {
+	if k.remote != nil {
+		return galien.PersonID(k.remote.ask(opAssign, sourceID).Number)
+	}
 	if key, ok := k.Lookup(sourceID); ok {
 		return key
 	}
@@ -82,6 +95,9 @@ func (k *Keys) Assign(sourceID string) galien.PersonID {
 // Call it before the lake commits rows that use them: a crash in between leaves
 // keys that the same persons get again. It waits for an Intake that is open.
 func (k *Keys) Commit(ctx context.Context) error {
+	if k.remote != nil {
+		return k.remote.commit()
+	}
 	if len(k.pending) == 0 {
 		return nil
 	}
@@ -134,6 +150,9 @@ func (k *Keys) Commit(ctx context.Context) error {
 // key. The domain is the source within which it means one person, "" for one
 // that means the same everywhere.
 func (v *Vault) Element(ctx context.Context, kind Kind, domain string, id Identity) (Element, error) {
+	if v.remote != nil {
+		return v.remote.element(ctx, request{Op: opElement, Kind: kind, Source: domain, Text: id.Reveal()})
+	}
 	ring, err := v.ring(ctx)
 	if err != nil {
 		return Element{}, err
@@ -148,6 +167,9 @@ func (v *Vault) Element(ctx context.Context, kind Kind, domain string, id Identi
 // ElementOf returns the pseudonym of the identity behind a person key; NotFound
 // when there is none.
 func (v *Vault) ElementOf(ctx context.Context, key galien.PersonID) (e Element, err error) {
+	if v.remote != nil {
+		return v.remote.element(ctx, request{Op: opElementOf, Person: key})
+	}
 	var b []byte
 	err = v.db.QueryRowContext(ctx, `SELECT version, element FROM person_key WHERE person_id = ?`, int64(key)).Scan(&e.Version, &b)
 	if err == sql.ErrNoRows {

@@ -222,40 +222,48 @@ func writeKeyFile(path string, s Share) error {
 }
 
 // Split makes a new master key and its shares. Those of before, the key file's
-// included, open nothing any more; what the vault holds is not touched.
-func (v *Vault) Split(ctx context.Context, needed, total int) ([]Share, error) {
+// included, open nothing any more; what the vault holds is not touched. The
+// shares are handed to keep before anything changes: when it fails, nothing
+// does.
+func (v *Vault) Split(ctx context.Context, needed, total int, keep func([]Share) error) error {
+	if v.remote != nil {
+		return v.remote.split(ctx, needed, total, keep)
+	}
 	tx, err := v.db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("split the key: %w", busy(err))
+		return fmt.Errorf("split the key: %w", busy(err))
 	}
 	defer tx.Rollback()
 	was, before := v.opened()
 	keys, err := getKeys(ctx, tx, was, before.Vault)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s, m, shares, err := split(before.Vault, needed, total)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for version, named := range keys {
 		for name, key := range named {
 			if err := putKey(ctx, tx, m, s.Vault, name, version, key); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
 	if err := putSharing(ctx, tx, s); err != nil {
-		return nil, fmt.Errorf("split the key: %w", err)
+		return fmt.Errorf("split the key: %w", err)
+	}
+	if err := keep(shares); err != nil {
+		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("split the key: %w", err)
+		return fmt.Errorf("split the key: %w", err)
 	}
 	v.mu.Lock()
 	v.master, v.sharing = m, s
 	v.mu.Unlock()
 	if _, err := v.db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return nil, fmt.Errorf("split the key: %w", err)
+		return fmt.Errorf("split the key: %w", err)
 	}
-	return shares, nil
+	return nil
 }

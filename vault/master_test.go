@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,8 +109,18 @@ func TestNewShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shares, err := v.Split(ctx, 2, 3)
-	if err != nil {
+	lost := errors.New("the shares could not be written")
+	if err := v.Split(ctx, 2, 3, func([]Share) error { return lost }); !errors.Is(err, lost) {
+		t.Errorf("shares that were not kept: %v", err)
+	}
+	sameLinks(t, links(t, v), want)
+	if again, err := OpenWith(dir, one); err != nil {
+		t.Errorf("the share of before, after a split that failed: %v", err)
+	} else {
+		again.Close()
+	}
+	var shares []Share
+	if err := v.Split(ctx, 2, 3, func(s []Share) error { shares = s; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	sameLinks(t, links(t, v), want)

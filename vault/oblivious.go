@@ -32,6 +32,10 @@ const maxBlinded = 65535
 
 // PublicKey returns the public half of the current key.
 func (v *Vault) PublicKey(ctx context.Context) (PublicKey, error) {
+	if v.remote != nil {
+		a, err := v.remote.once(ctx, request{Op: opPublic})
+		return a.Public, err
+	}
 	ring, err := v.ring(ctx)
 	if err != nil {
 		return PublicKey{}, err
@@ -45,6 +49,10 @@ func (v *Vault) PublicKey(ctx context.Context) (PublicKey, error) {
 // caller decides who may, and writes it down. Bytes that are no element are
 // Invalid.
 func (v *Vault) Evaluate(ctx context.Context, blinded [][]byte) (Evaluation, error) {
+	if v.remote != nil {
+		a, err := v.remote.once(ctx, request{Op: opEvaluate, Blinded: blinded})
+		return a.Answer, err
+	}
 	ring, err := v.ring(ctx)
 	if err != nil {
 		return Evaluation{}, err

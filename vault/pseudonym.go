@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -30,22 +31,33 @@ const feistelRounds = 10
 
 // Pseudonyms returns the pseudonyms of one permit.
 func (v *Vault) Pseudonyms(permitID string) (Pseudonyms, error) {
-	if permitID == "" {
-		return Pseudonyms{}, galien.Errorf(galien.Invalid, "pseudonyms: no permit is named")
+	key, err := v.permitKey(permitID)
+	if err != nil {
+		return Pseudonyms{}, err
 	}
-	mac := hmac.New(sha256.New, v.permitSecret())
-	mac.Write([]byte("galien pseudonym 1\x00" + permitID))
-	block, err := aes.NewCipher(mac.Sum(nil))
+	block, err := aes.NewCipher(key)
 	if err != nil {
 		return Pseudonyms{}, fmt.Errorf("pseudonyms: %w", err)
 	}
 	return Pseudonyms{block}, nil
 }
 
-func (v *Vault) permitSecret() []byte {
+// permitKey returns the key of one permit's pseudonyms. It is what a vault that
+// is served gives to the process that writes an extract, and tells nothing of
+// another permit's.
+func (v *Vault) permitKey(permitID string) ([]byte, error) {
+	if permitID == "" {
+		return nil, galien.Errorf(galien.Invalid, "pseudonyms: no permit is named")
+	}
+	if v.remote != nil {
+		a, err := v.remote.once(context.Background(), request{Op: opPseudonyms, Text: permitID})
+		return a.Key, err
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.root
+	mac := hmac.New(sha256.New, v.root)
+	mac.Write([]byte("galien pseudonym 1\x00" + permitID))
+	return mac.Sum(nil), nil
 }
 
 // Person returns the permit's pseudonym of a person: from 1 to 2^52-1. Person
@@ -79,8 +91,16 @@ func (p Pseudonyms) Row(table string, id int64) int64 {
 // something of a source that is no person of it, such as a professional: keyed
 // by the hub's secret, so that who has the lake cannot try the numbers there
 // are. The same value of the same kind has one surrogate for the life of a hub.
+//
+// Of a vault that is served it is 0 when the server ended, and whatever is asked
+// of the vault after it fails: no load commits what it did not get.
 func (v *Vault) Surrogate(kind, value string) int64 {
-	mac := hmac.New(sha256.New, v.permitSecret())
+	if v.remote != nil {
+		return v.remote.surrogate(kind, value)
+	}
+	v.mu.Lock()
+	mac := hmac.New(sha256.New, v.root)
+	v.mu.Unlock()
 	mac.Write([]byte("galien surrogate 1\x00" + kind + "\x00" + value))
 	for sum := mac.Sum(nil); ; sum = mac.Sum(nil) {
 		if n := int64(binary.BigEndian.Uint64(sum) >> (64 - smallBits)); isSmall(n) {

@@ -102,8 +102,12 @@ type Rotation struct {
 //
 // It goes on by transactions of a few thousand rows: killed at any instant, the
 // store is sound, and the next call resumes. Loads wait meanwhile (Busy).
-// progress, when set, is called with the rows done by this call.
+// progress, when set, is called with the rows done by this call. A vault that
+// is served draws its own randomness.
 func (v *Vault) Rotate(ctx context.Context, random io.Reader, progress func(done int64)) (Rotation, error) {
+	if v.remote != nil {
+		return v.remote.rotate(ctx, progress)
+	}
 	var r Rotation
 	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
@@ -276,6 +280,10 @@ type Status struct {
 
 // Status counts what the vault holds.
 func (v *Vault) Status(ctx context.Context) (Status, error) {
+	if v.remote != nil {
+		a, err := v.remote.once(ctx, request{Op: opStatus})
+		return a.Status, err
+	}
 	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
 		return Status{}, err

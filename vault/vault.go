@@ -98,6 +98,10 @@ type Vault struct {
 	mu    sync.Mutex
 	rings map[int]*keyring
 	root  []byte // the secret of the permits' pseudonyms
+
+	// remote is set where another process has the vault open; nothing else but
+	// dir is then.
+	remote *remote
 }
 
 // Create makes a vault in dir, which it creates, with fresh keys read from
@@ -321,11 +325,20 @@ func uriPath(path string) string {
 }
 
 // Close releases the store.
-func (v *Vault) Close() error { return v.db.Close() }
+func (v *Vault) Close() error {
+	if v.remote != nil {
+		return nil
+	}
+	return v.db.Close()
+}
 
 // SourceIDs returns the source's own id of every person key. It is for a
 // steward's permit only; the caller asks the gate first.
 func (v *Vault) SourceIDs(ctx context.Context) (map[galien.PersonID]string, error) {
+	if v.remote != nil {
+		a, err := v.remote.once(ctx, request{Op: opSourceIDs})
+		return a.IDs, err
+	}
 	rings, err := v.refresh(ctx, v.db)
 	if err != nil {
 		return nil, err
@@ -370,6 +383,10 @@ func personPlace(key galien.PersonID) string { return "person " + strconv.Format
 // sealed opens, and that person keys are dense from 1. It returns the number of
 // person keys; damage is Corrupt.
 func (v *Vault) Check(ctx context.Context) (keys int64, err error) {
+	if v.remote != nil {
+		a, err := v.remote.once(ctx, request{Op: opCheck})
+		return a.Number, err
+	}
 	var verdict string
 	if err := v.db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
 		return 0, galien.Errorf(galien.Corrupt, "check vault: %w", err)

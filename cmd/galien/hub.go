@@ -31,6 +31,9 @@ const (
 	quarantineDir = "quarantine"
 	ledgerFile    = "vocabularies.ndjson"
 	metaFile      = "meta.db"
+
+	vaultSocket = "vault.sock"
+	vaultLock   = "vault.lock"
 )
 
 // marker is hub.json: it says that the folder is a hub, and of which layout.
@@ -181,8 +184,13 @@ func (h *hub) snapshot() (*lake.Snapshot, error) {
 	return l.Current()
 }
 
+// vault opens the vault: through its server where one answers, else in this
+// process.
 func (h *hub) vault() (v *vault.Vault, err error) {
-	if h.vaultOpen == nil {
+	if h.vaultOpen != nil {
+		return h.vaultOpen, nil
+	}
+	if h.vaultOpen, err = vault.Dial(h.path(vaultSocket)); err != nil {
 		h.vaultOpen, err = vault.Open(h.path(vaultDir))
 	}
 	return h.vaultOpen, err

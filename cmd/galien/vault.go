@@ -16,9 +16,12 @@ func newVaultCommand() *cobra.Command {
 		Long: `What tells who a person is lies in HUB/vault, sealed: without the share in
 HUB/vault.key it is of no use to anyone. Move that file to another disk, and leave
 a symbolic link in its place, so that whoever takes the hub's disk has no key.
-docs/formats/vault.md says what each part protects against, and what not.`,
+galien vault split divides the key among keepers instead: galien vault serve then
+keeps the vault open once enough of them have given their shares (galien vault
+unseal), and every other command reaches it there. docs/formats/vault.md says what each part protects against, and what not.`,
 	}
-	cmd.AddCommand(newVaultStatus(), newVaultRotate(), newVaultBackup(), newVaultRestore(), newVaultUpgrade())
+	cmd.AddCommand(newVaultStatus(), newVaultRotate(), newVaultBackup(), newVaultRestore(), newVaultUpgrade(),
+		newVaultServe(), newVaultUnseal(), newVaultSplit())
 	return cmd
 }
 
@@ -118,6 +121,9 @@ func newVaultRestore() *cobra.Command {
 				return err
 			}
 			defer h.close()
+			if err := notServed(h); err != nil {
+				return err
+			}
 			err = h.audited(cmd.Context(), "vault restore", func() (string, map[string]string, error) {
 				return "", nil, vault.Restore(h.path(vaultDir), args[1])
 			})
@@ -125,7 +131,7 @@ func newVaultRestore() *cobra.Command {
 				return err
 			}
 			if _, err := h.vault(); err != nil {
-				return fmt.Errorf("the copy is in its place and does not open; bring the key file that goes with it: %w", err)
+				return fmt.Errorf("the copy is in its place; bring the key file or the shares that go with it: %w", err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Vault restored. Next: galien fsck %s\n", args[0])
 			return nil
@@ -144,6 +150,9 @@ func newVaultUpgrade() *cobra.Command {
 				return err
 			}
 			defer h.close()
+			if err := notServed(h); err != nil {
+				return err
+			}
 			err = h.audited(cmd.Context(), "vault upgrade", func() (string, map[string]string, error) {
 				return "", nil, vault.Upgrade(cmd.Context(), h.path(vaultDir), rand.Reader)
 			})

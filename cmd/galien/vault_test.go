@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestVaultCommands rotates the keys of a hub with data, loses the vault and
@@ -59,5 +64,88 @@ func TestVaultCommands(t *testing.T) {
 		if !strings.Contains(log, `"`+action+`"`) {
 			t.Errorf("the audit log has no %s", action)
 		}
+	}
+}
+
+// TestServedVault divides the key of a hub's vault, opens it in a server with
+// two of three shares, and loads through it: with the server gone, nothing
+// opens the vault.
+func TestServedVault(t *testing.T) {
+	folder, err := os.MkdirTemp("", "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	hub := filepath.Join(folder, "hub")
+	mustRun(t, "init", hub)
+	dir := t.TempDir()
+	people := "person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id\n101,8507,1950,0,0\n"
+	writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte(people))
+	mustRun(t, "ingest", hub, "omop", dir)
+	out := filepath.Join(t.TempDir(), "shares")
+	mustRun(t, "vault", "split", hub, "--needed", "2", "--shares", "3", "--out", out)
+	if _, err := os.Stat(filepath.Join(hub, "vault.key")); err == nil {
+		t.Error("the key file is still there")
+	}
+	share := func(i int) string {
+		b, err := os.ReadFile(filepath.Join(out, fmt.Sprintf("share-%d-of-3.txt", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if code, _, stderr := galienRun(t, share(1), "vault", "unseal", hub); code != 5 || !strings.Contains(stderr, "vault serve") {
+		t.Errorf("unseal without a server: exit %d, %s", code, stderr)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"vault", "serve", hub}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
+	for {
+		if conn, err := net.Dial("unix", filepath.Join(hub, vaultSocket)); err == nil {
+			conn.Close()
+			break
+		}
+		select {
+		case code := <-ended:
+			t.Fatalf("vault serve ended with %d", code)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte(people+"102,8532,1951,0,0\n"))
+	if code, _, stderr := galienRun(t, "", "ingest", hub, "omop", dir); code != 4 || !strings.Contains(stderr, "sealed") {
+		t.Errorf("a load while it is sealed: exit %d, %s", code, stderr)
+	}
+	for _, c := range []struct {
+		share int
+		says  string
+	}{{3, "1 more"}, {1, "is open"}} {
+		if code, stdout, stderr := galienRun(t, share(c.share), "vault", "unseal", hub); code != 0 || !strings.Contains(stdout, c.says) {
+			t.Errorf("share %d: exit %d, %s%s", c.share, code, stdout, stderr)
+		}
+	}
+	if s := mustRun(t, "ingest", hub, "omop", dir); !strings.Contains(s, "2 persons") {
+		t.Errorf("a load through the server: %s", s)
+	}
+	if s := mustRun(t, "vault", "rotate", hub); !strings.Contains(s, "version 2") {
+		t.Errorf("a rotation through the server: %s", s)
+	}
+	mustRun(t, "fsck", hub)
+	if code, _, _ := galienRun(t, "", "vault", "restore", hub, "x"); code != 5 {
+		t.Errorf("restore under a server: exit %d, want 5", code)
+	}
+	log := mustRun(t, "audit", "show", hub, "--json", "--limit", "0")
+	for _, action := range []string{"vault split", "vault unseal", "vault: unseal", "vault: keys", "vault: intake", "vault: rotate"} {
+		if !strings.Contains(log, `"`+action+`"`) {
+			t.Errorf("the audit log has no %q", action)
+		}
+	}
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("vault serve: exit %d", code)
+	}
+	if code, _, stderr := galienRun(t, "", "vault", "status", hub); code != 4 {
+		t.Errorf("without the server: exit %d, %s", code, stderr)
 	}
 }
