@@ -44,13 +44,17 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 		}
 		entries[i] = g.decision(permitID, r, now, decisions[i].Refusal)
 	}
+	opposed, asOf, err := g.store.opposed(ctx, permitID)
+	if err != nil {
+		return nil, err
+	}
 	indexes, err := g.appendAll(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
 	for i := range decisions {
 		if decisions[i].Refusal == nil {
-			decisions[i].Permitted = permitted(p, requests[i], indexes[i])
+			decisions[i].Permitted = permitted(p, requests[i], indexes[i], opposed, asOf)
 		}
 	}
 	return decisions, nil

@@ -88,6 +88,7 @@ type grant struct {
 	permit  Permit
 	request Request
 	scope   Scope
+	asOf    int64 // changes of the ledger of oppositions that are heeded
 	index   int64
 }
 
@@ -138,12 +139,17 @@ func (p Permitted) Scope() Scope {
 	s := p.read().scope
 	s.Tables = cloneTables(s.Tables)
 	s.Deny, s.Allow = slices.Clone(s.Deny), slices.Clone(s.Allow)
+	s.Opposed = slices.Clone(s.Opposed)
 	if s.Window != nil {
 		w := *s.Window
 		s.Window = &w
 	}
 	return s
 }
+
+// OppositionsAsOf returns how many changes of the ledger of oppositions the
+// scope heeds: the same number is the same ledger.
+func (p Permitted) OppositionsAsOf() int64 { return p.read().asOf }
 
 // AuditIndex returns the index of the audit entry that records the permission.
 func (p Permitted) AuditIndex() int64 { return p.read().index }
@@ -165,6 +171,10 @@ func (g *Gate) Allow(ctx context.Context, permitID string, r Request) (Permitted
 	if refusal == nil {
 		refusal = g.judge(p, r, now)
 	}
+	opposed, asOf, err := g.store.opposed(ctx, permitID)
+	if err != nil {
+		return Permitted{}, err
+	}
 	entry := g.decision(permitID, r, now, refusal)
 	index, err := g.log.Append(ctx, entry)
 	if err != nil {
@@ -173,13 +183,15 @@ func (g *Gate) Allow(ctx context.Context, permitID string, r Request) (Permitted
 	if refusal != nil {
 		return Permitted{}, refusal
 	}
-	return permitted(p, r, index), nil
+	return permitted(p, r, index, opposed, asOf), nil
 }
 
 // permitted makes the right that an entry records.
-func permitted(p Permit, r Request, index int64) Permitted {
+func permitted(p Permit, r Request, index int64, opposed []galien.PersonID, asOf int64) Permitted {
 	r.Details, r.Reads = nil, nil
-	return Permitted{&grant{permit: p, request: r, scope: p.Terms.scope(), index: index}}
+	s := p.Terms.scope()
+	s.Opposed = opposed
+	return Permitted{&grant{permit: p, request: r, scope: s, asOf: asOf, index: index}}
 }
 
 // decision is the audit entry of a request that was decided: allowed when there

@@ -2,10 +2,10 @@
 // decision down before it is acted on.
 //
 // It owns the terms of a permit (a YAML file, docs/formats/permit.md), the
-// store of granted permits (HUB/meta.db) and the Gate, the only place where a
-// Permitted is made. An engine, an extract or a release runs only on a
-// Permitted, so nothing reads a person's data without a permit in force and an
-// audit entry on the disk.
+// store of granted permits and of oppositions (HUB/meta.db) and the Gate, the
+// only place where a Permitted is made. An engine, an extract or a release runs
+// only on a Permitted, so nothing reads a person's data without a permit in
+// force and an audit entry on the disk.
 //
 // It refuses terms it does not know in full: an unknown key, table, column or
 // purpose is an error and never ignored. It runs no query and filters no row;
@@ -165,6 +165,15 @@ type Scope struct {
 	Deny, Allow []Concept
 	// Dates is how an answer with rows shows dates.
 	Dates string
+	// Opposed are the persons who are not there for this permit, ascending:
+	// no row of theirs is seen.
+	Opposed []galien.PersonID
+}
+
+// Opposes reports whether a person is not there for this permit.
+func (s Scope) Opposes(p galien.PersonID) bool {
+	_, found := slices.BinarySearch(s.Opposed, p)
+	return found
 }
 
 // Day returns a day as the permit's dates show it: itself, or the first day of

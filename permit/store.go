@@ -19,7 +19,7 @@ import (
 )
 
 // storeVersion is the version of the store's tables, in SQLite's user_version.
-const storeVersion = 1
+const storeVersion = 2
 
 const storeSchema = `
 CREATE TABLE permit (
@@ -31,8 +31,7 @@ CREATE TABLE permit (
 	revoked_by TEXT,
 	sum        TEXT NOT NULL    -- SHA-256 of the columns above
 ) STRICT;
-PRAGMA user_version = 1;
-`
+` + oppositionSchema
 
 // Store is the hub's store of granted permits, one SQLite file. It is safe for
 // several goroutines and processes.
@@ -79,11 +78,35 @@ func OpenStore(path string) (*Store, error) {
 		s.Close()
 		return nil, galien.Errorf(galien.Corrupt, "open permit store: %w", err)
 	}
+	if version == 1 {
+		// Version 2 added the ledger of oppositions, and changed nothing else.
+		if version, err = s.addOppositions(); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("open permit store: bring it to version %d: %w", storeVersion, err)
+		}
+	}
 	if version != storeVersion {
 		s.Close()
 		return nil, galien.Errorf(galien.Corrupt, "open permit store: it is of version %d and this galien reads version %d", version, storeVersion)
 	}
 	return s, nil
+}
+
+// addOppositions brings a store of version 1 to version 2, unless another process
+// did so meanwhile.
+func (s *Store) addOppositions() (version int, err error) {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback()
+	if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != 1 {
+		return version, err
+	}
+	if _, err := tx.Exec(oppositionSchema); err != nil {
+		return 0, err
+	}
+	return storeVersion, tx.Commit()
 }
 
 func connect(path string) (*Store, error) {

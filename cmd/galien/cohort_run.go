@@ -303,7 +303,8 @@ func (r *cohortRun) resume(engine string, sourceIDs bool) error {
 	}
 	done, refused, lost, err := r.work.resume(askedFor{
 		"snapshot": r.q.snapshot.ID, "permit": r.q.permitID, "engine": engine, "version_of_galien": version(),
-		"choice_of_source_ids": strconv.FormatBool(sourceIDs), "list_of_definitions": hex.EncodeToString(all.Sum(nil)),
+		"ledger_of_oppositions": strconv.FormatInt(r.questions[0].permitted.OppositionsAsOf(), 10),
+		"choice_of_source_ids":  strconv.FormatBool(sourceIDs), "list_of_definitions": hex.EncodeToString(all.Sum(nil)),
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ var commands = []func() *cobra.Command{
 	newFsckCommand,
 	newCompactCommand,
 	newPermitCommand,
+	newOppositionCommand,
 	newCohortCommand,
 	newTableCommand,
 	newReleaseCommand,

@@ -239,6 +239,7 @@ type provenance struct {
 	Vocabulary  string                 `json:"vocabulary,omitempty"`
 	Sources     []string               `json:"sources"`
 	Permit      string                 `json:"permit"`
+	Oppositions int64                  `json:"oppositions_as_of"`
 	Level       permit.Level           `json:"level"`
 	AskedBy     string                 `json:"asked_by"`
 	AnsweredAt  time.Time              `json:"answered_at"`
@@ -255,7 +256,7 @@ type definitionProvenance struct {
 
 func (q *question) provenance(engine string, p permit.Permitted) provenance {
 	v := provenance{Galien: version(), Engine: engine, Snapshot: q.snapshot.ID, Vocabulary: q.snapshot.Manifest.Vocabulary,
-		Permit: p.PermitID(), Level: p.Level(), AskedBy: q.hub.actor, AnsweredAt: q.hub.now().UTC().Truncate(time.Second)}
+		Permit: p.PermitID(), Oppositions: p.OppositionsAsOf(), Level: p.Level(), AskedBy: q.hub.actor, AnsweredAt: q.hub.now().UTC().Truncate(time.Second)}
 	for _, s := range q.snapshot.Manifest.Sources {
 		v.Sources = append(v.Sources, s.Name)
 	}

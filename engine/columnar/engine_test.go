@@ -127,6 +127,10 @@ func TestScopes(t *testing.T) {
 	enginetest.Scopes(t, 1, 100, snapshotAndEngine(t))
 }
 
+func TestOppositions(t *testing.T) {
+	enginetest.Oppositions(t, 1, 15, snapshotAndEngine(t))
+}
+
 // What the vocabulary cannot resolve is refused.
 func TestWithoutVocabulary(t *testing.T) {
 	enginetest.WithoutVocabulary(t, snapshotAndEngine(t))

@@ -91,10 +91,15 @@ func (e *Engine) observed(s stripe, sc *scope) (*observed, error) {
 		stripe stripe
 		window galien.Period
 		cut    bool
+		// With persons to leave out, the periods are those of the one scope.
+		scope string
 	}
 	k := key{stripe: s}
 	if sc.window != nil {
 		k.window, k.cut = *sc.window, true
+	}
+	if len(sc.opposed) > 0 {
+		k.scope = string(sc.sum)
 	}
 	return cacheGet(e.columns, k, func() (*observed, int64, error) {
 		type period struct {
@@ -121,7 +126,7 @@ func (e *Engine) observed(s stripe, sc *scope) (*observed, error) {
 			}
 			for i := r.from; i < r.to; i++ {
 				start, end := starts[i], ends[i]
-				if start == lake.NoDate || end == lake.NoDate {
+				if start == lake.NoDate || end == lake.NoDate || sc.opposes(persons[i]) {
 					continue
 				}
 				if sc.window != nil {

@@ -2,8 +2,10 @@ package columnar
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"galien"
 	"galien/cdm"
@@ -13,10 +15,11 @@ import (
 // scope is what a permit lets be seen of the tables. Rows that start outside
 // the window do not exist, nor rows that name a denied concept in any column
 // or, when some concepts are allowed, rows about any other; observation
-// periods are cut to the window.
+// periods are cut to the window. Nothing exists of a person who is opposed.
 type scope struct {
 	window      *galien.Period
 	deny, allow *conceptSet // nil for none
+	opposed     []galien.PersonID
 	// sum tells scopes apart: what is worked out under one sum is used under no
 	// other. It begins with the permit, so that two permits share nothing even
 	// where they see the same.
@@ -25,7 +28,7 @@ type scope struct {
 
 func (e *Engine) scope(ctx context.Context, permitted permit.Permitted) (*scope, error) {
 	p := permitted.Scope()
-	s := &scope{window: p.Window, sum: append([]byte(permitted.PermitID()), 0)}
+	s := &scope{window: p.Window, opposed: p.Opposed, sum: append([]byte(permitted.PermitID()), 0)}
 	for _, c := range []struct {
 		concepts []permit.Concept
 		into     **conceptSet
@@ -41,6 +44,13 @@ func (e *Engine) scope(ctx context.Context, permitted permit.Permitted) (*scope,
 		*c.into = set
 		s.sum = append(append(s.sum, 1), set.sum[:]...)
 	}
+	// Who is opposed, as long as the answers that were kept: one is not used
+	// again once the other changed.
+	persons := sha256.New()
+	for _, key := range s.opposed {
+		_ = binary.Write(persons, binary.LittleEndian, int64(key))
+	}
+	s.sum = persons.Sum(s.sum)
 	if s.window != nil {
 		s.sum = binary.LittleEndian.AppendUint32(s.sum, uint32(s.window.Start))
 		s.sum = binary.LittleEndian.AppendUint32(s.sum, uint32(s.window.End))
@@ -48,9 +58,23 @@ func (e *Engine) scope(ctx context.Context, permitted permit.Permitted) (*scope,
 	return s, nil
 }
 
+// opposes reports whether a person does not exist for this scope.
+func (s *scope) opposes(person int64) bool {
+	_, found := slices.BinarySearch(s.opposed, galien.PersonID(person))
+	return found
+}
+
 // visible returns the tests that a row of a table passes to be seen.
 func (s *scope) visible(t cdm.Table, c *columns) []predicate {
 	var tests []predicate
+	column := "person_id"
+	if t.Name == "location_history" {
+		column = "entity_id" // of whatever domain: those of persons alone are read
+	}
+	if len(s.opposed) > 0 && (t.HasPerson() || t.Name == "location_history") {
+		slot := c.int(column)
+		tests = append(tests, func(cur *cursor) bool { return !s.opposes(cur.ints[slot][cur.row]) })
+	}
 	if s.window != nil && t.DateColumn() != "" {
 		slot, from, to := c.date(t.DateColumn()), s.window.Start, s.window.End
 		tests = append(tests, func(cur *cursor) bool {

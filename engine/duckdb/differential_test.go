@@ -43,6 +43,14 @@ func TestScopes(t *testing.T) {
 	})
 }
 
+// Persons who oppose are not there, and come back.
+func TestOppositions(t *testing.T) {
+	enginetest.Oppositions(t, 1, 5, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {
+		snap := newSnapshot(t, tables)
+		return snap, newEngine(t, snap), nil
+	})
+}
+
 // What the vocabulary cannot resolve is refused.
 func TestWithoutVocabulary(t *testing.T) {
 	enginetest.WithoutVocabulary(t, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {

@@ -15,10 +15,12 @@ import (
 	"galien/permit"
 )
 
-// Temporary tables of the concepts that a permit hides or admits.
+// Temporary tables of the concepts that a permit hides or admits, and of the
+// persons who are not there for it.
 const (
 	denied  = "galien_denied"
 	allowed = "galien_allowed"
+	absent  = "galien_absent"
 )
 
 // scope turns a permit's scope into the SQL of each table.
@@ -26,10 +28,11 @@ type scope struct {
 	snapshot    *lake.Snapshot
 	window      *galien.Period
 	deny, allow bool
+	absent      bool
 }
 
 func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Scope) (scope, error) {
-	sc := scope{snapshot: s, window: p.Window, deny: len(p.Deny) > 0, allow: len(p.Allow) > 0}
+	sc := scope{snapshot: s, window: p.Window, deny: len(p.Deny) > 0, allow: len(p.Allow) > 0, absent: len(p.Opposed) > 0}
 	for _, t := range []struct {
 		name     string
 		concepts []permit.Concept
@@ -55,11 +58,39 @@ func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Sc
 			return sc, duck.Error("resolve the permit's concepts", err)
 		}
 	}
-	return sc, nil
+	return sc, sc.leaveOut(ctx, conn, p.Opposed)
+}
+
+// leaveOut keeps who is not there in a table of the connection.
+func (s scope) leaveOut(ctx context.Context, conn *sql.Conn, persons []galien.PersonID) error {
+	if !s.absent {
+		return nil
+	}
+	_, err := conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+absent+" (person_id BIGINT)")
+	for chunk := range slices.Chunk(persons, 1000) {
+		if err != nil {
+			break
+		}
+		values := make([]string, len(chunk))
+		for i, p := range chunk {
+			values[i] = fmt.Sprintf("(%d)", p)
+		}
+		_, err = conn.ExecContext(ctx, "INSERT INTO "+absent+" VALUES "+strings.Join(values, ", "))
+	}
+	return duck.Error("leave out who is opposed", err)
+}
+
+// present is the condition, after a WHERE with another, that the person in a
+// column is there.
+func (s scope) present(column string) string {
+	if !s.absent {
+		return ""
+	}
+	return fmt.Sprintf(" AND %s NOT IN (SELECT person_id FROM %s)", column, absent)
 }
 
 func (s scope) close(conn *sql.Conn) {
-	for _, t := range []string{denied, allowed} {
+	for _, t := range []string{denied, allowed, absent} {
 		_, _ = conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+t)
 	}
 }
@@ -106,9 +137,12 @@ func (s scope) seen(stored sqlplan.Relation, over span) sqlplan.Relation {
 	return func(table string) string {
 		t, _ := cdm.Lookup(table)
 		from := stored(table)
+		if s.absent && t.HasPerson() {
+			from = "(SELECT * FROM " + from + " WHERE true" + s.present("person_id") + ")"
+		}
 		if table == "location_history" && len(over) > 0 {
 			first, last := int64(over[0])*lake.BucketPersons+1, int64(over[len(over)-1]+1)*lake.BucketPersons
-			return fmt.Sprintf("(SELECT * FROM %s WHERE (domain_id <> 'PERSON' OR entity_id BETWEEN %d AND %d)%s)", from, first, last, s.visible(t))
+			return fmt.Sprintf("(SELECT * FROM %s WHERE (domain_id <> 'PERSON' OR entity_id BETWEEN %d AND %d%s)%s)", from, first, last, s.present("entity_id"), s.visible(t))
 		}
 		if !t.HasPerson() || table == "person" {
 			return from

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"galien"
 	"galien/audit"
 	"galien/cohort"
 	"galien/engine/oracle"
@@ -30,6 +31,7 @@ expires: 2035-12-31
 // Desk is a gate with one permit, for the tests of engines.
 type Desk struct {
 	gate   *permit.Gate
+	store  *permit.Store
 	permit string
 }
 
@@ -51,7 +53,7 @@ func NewDesk(t testing.TB, terms string) *Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Desk{gate, id}
+	return &Desk{gate, store, id}
 }
 
 // deskDir is a folder in memory where the system has one, since every question
@@ -68,6 +70,21 @@ func deskDir(t testing.TB) string {
 // Allow permits one action on a definition and a snapshot.
 func (d *Desk) Allow(ctx context.Context, action permit.Action, snapshot string, def *cohort.Definition) (permit.Permitted, error) {
 	return d.gate.Allow(ctx, d.permit, permit.Request{Action: action, Snapshot: snapshot, Subject: def.Hash(), Reads: def.Reads()})
+}
+
+// Oppose enters the opposition of persons to everything, or withdraws it.
+func (d *Desk) Oppose(t testing.TB, persons []galien.PersonID, withdraw bool) {
+	t.Helper()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var err error
+	if withdraw {
+		_, err = d.store.Withdraw(t.Context(), persons, permit.Everything, now, "tester")
+	} else {
+		_, err = d.store.Oppose(t.Context(), persons, permit.Everything, permit.ByPerson, galien.DateOf(now), now, "tester")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Oracle opens the engine that judges the others.

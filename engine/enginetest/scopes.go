@@ -81,6 +81,93 @@ func Scopes(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot,
 	t.Logf("seed %d: %d definitions under random permits agree with the oracle, %d of them with a non-empty cohort", seed, n, nonEmpty)
 }
 
+// Oppositions asks n random definitions of an engine while a quarter of the
+// persons of hostile data oppose, and after they withdrew. Opposed, the answer
+// is that of the oracle over data that never held them; withdrawn, that over all
+// data. The engine stays open, so what it kept of one must not serve the other.
+func Oppositions(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot, Engine, error)) {
+	t.Helper()
+	left, differ := 0, 0
+	const each = 5
+	for first := 0; first < n; first += each {
+		block := seed + uint64(first/each)
+		whole := Hostile(block)
+		d := newDice(block, 5)
+		var opposed []galien.PersonID
+		for _, id := range personsOf(whole) {
+			if d.chance(25) && !slices.Contains(opposed, galien.PersonID(id)) {
+				opposed = append(opposed, galien.PersonID(id))
+			}
+		}
+		snapshot, engine, err := open(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := func(e Engine, desk *Desk, snapshot string, def *cohort.Definition, by []cohort.Dimension) string {
+			var lines []string
+			for _, action := range []permit.Action{permit.RunCohort, permit.Tabulate} {
+				p, err := desk.Allow(t.Context(), action, snapshot, def)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if action == permit.Tabulate {
+					cells, err := e.Table(t.Context(), p, def, by)
+					if err != nil {
+						t.Fatal(err)
+					}
+					lines = append(lines, cellsText(cells))
+					continue
+				}
+				summary, err := e.Cohort(t.Context(), p, def, func(r cohort.Row) error {
+					lines = append(lines, fmt.Sprintf("%v", r))
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				slices.Sort(lines)
+				lines = append(lines, fmt.Sprintf("%+v", summary.Attrition))
+			}
+			return strings.Join(lines, "\n")
+		}
+		never, err := oracle.NewData(without(whole, func(table string, r map[string]any) bool {
+			place := table == "location_history" && r["domain_id"] != "PERSON"
+			return !place && slices.Contains(opposed, galien.PersonID(personOf(r)))
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := oracle.NewData(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := NewDesk(t, Everything)
+		desk := NewDesk(t, Everything)
+		for i := first; i < min(n, first+each); i++ {
+			def := RandomDefinition(block*1000 + uint64(i-first))
+			def.Additional, def.Rules = nil, nil // so that most cohorts hold someone
+			by := randomDimensions(d)
+			wantAll := answer(oracle.Over("all", all), free, "all", def, by)
+			wantNever := answer(oracle.Over("never", never), free, "never", def, by)
+			if wantAll != wantNever {
+				differ++
+			}
+			for round, want := range []string{wantAll, wantNever, wantAll} {
+				desk.Oppose(t, opposed, round != 1)
+				for name, e := range map[string]Engine{"engine": engine, "oracle": oracle.New(snapshot)} {
+					if got := answer(e, desk, snapshot.ID, def, by); got != want {
+						t.Fatalf("block %d, definition %d, round %d: the %s answers\n%s\nwant\n%s\n%s", block, i, round, name, got, want, Describe(def))
+					}
+				}
+			}
+		}
+		left += len(opposed)
+	}
+	if left == 0 || differ < n/4 {
+		t.Errorf("%d persons opposed and %d of %d answers depend on it: the test proves nothing", left, differ, n)
+	}
+}
+
 // WithoutVocabulary holds engines to refuse what they cannot resolve: concept
 // sets without CONCEPT, descendants in a permit without CONCEPT_ANCESTOR.
 func WithoutVocabulary(t *testing.T, open func(Tables) (*lake.Snapshot, Engine, error)) {

@@ -12,9 +12,10 @@ var unfiltered = map[string]bool{"person": true, "location": true, "care_site": 
 
 // within returns the data that a scope leaves visible. Rows that start outside
 // the window are gone, observation periods are cut to it; rows of a denied
-// concept are gone and, when some are allowed, so are rows of the others.
+// concept are gone and, when some are allowed, so are rows of the others. Of a
+// person who is opposed everything is gone.
 func (d *Data) within(s permit.Scope) *Data {
-	if s.Window == nil && len(s.Deny) == 0 && len(s.Allow) == 0 {
+	if s.Window == nil && len(s.Deny) == 0 && len(s.Allow) == 0 && len(s.Opposed) == 0 {
 		return d
 	}
 	deny, allow := d.closure(s.Deny), d.closure(s.Allow)
@@ -26,6 +27,9 @@ func (d *Data) within(s permit.Scope) *Data {
 			continue
 		}
 		for _, r := range rows {
+			if opposed(r, name, s) {
+				continue
+			}
 			if name == "observation_period" {
 				if cut, ok := cutPeriod(r, s.Window); ok {
 					visible[name] = append(visible[name], cut)
@@ -42,6 +46,22 @@ func (d *Data) within(s permit.Scope) *Data {
 		}
 	}
 	return assemble(visible)
+}
+
+// opposed reports whether a row is of a person who is not there.
+func opposed(r row, table string, s permit.Scope) bool {
+	column := "person_id"
+	if table == "location_history" {
+		if domain, _ := r.text("domain_id"); domain != "PERSON" {
+			return false
+		}
+		column = "entity_id"
+	}
+	if _, has := r.columns[column]; !has {
+		return false
+	}
+	id, known := r.integer(column)
+	return known && s.Opposes(galien.PersonID(id))
 }
 
 // hidden reports whether a row names a denied concept in any column, or is

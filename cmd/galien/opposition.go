@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/permit"
+)
+
+func newOppositionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "opposition",
+		Short: "People who do not want their data used",
+		Long: `Keep the ledger of oppositions. From the next question on, a person who opposes is
+not there: not in counts, cohorts, tables, extracts, exports or releases, under
+every permit or the one that --permit names. Withdrawing brings them back. What was
+handed out before cannot be called back from here.
+
+People are named by their source's own number, one a line on standard input, so that
+it stands in no command line; the vault exchanges it for the person key, and the
+ledger has that alone.`,
+	}
+	cmd.AddCommand(newOppositionAdd(), newOppositionWithdraw(), newOppositionList(), newOppositionOverride())
+	return cmd
+}
+
+// opposer is what entering and withdrawing share.
+type opposer struct{ source, permitID string }
+
+func (o *opposer) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.source, "source", "", "the source whose numbers are read, as the hub calls it (required)")
+	cmd.Flags().StringVar(&o.permitID, "permit", "", "the one project that is opposed (default: all secondary use)")
+	_ = cmd.MarkFlagRequired("source")
+}
+
+func (o *opposer) scope() string {
+	if o.permitID == "" {
+		return permit.Everything
+	}
+	return o.permitID
+}
+
+// persons exchanges the numbers on standard input for person keys. A number
+// that the vault does not know stops everything, and is not repeated.
+func (o *opposer) persons(ctx context.Context, h *hub, in io.Reader) ([]galien.PersonID, error) {
+	v, err := h.vault()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := v.Keys(ctx, o.source)
+	if err != nil {
+		return nil, err
+	}
+	var persons []galien.PersonID
+	lines := bufio.NewScanner(in)
+	for n := 1; lines.Scan(); n++ {
+		id := strings.TrimSpace(lines.Text())
+		if id == "" {
+			continue
+		}
+		key, ok := keys.Lookup(id)
+		if !ok {
+			return nil, galien.Errorf(galien.NotFound, "line %d: the source %q has no such person here; nothing was changed", n, o.source)
+		}
+		persons = append(persons, key)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read numbers: %w", err)
+	}
+	if len(persons) == 0 {
+		return nil, galien.Errorf(galien.Invalid, "no number on standard input; give one a line")
+	}
+	return persons, nil
+}
+
+func newOppositionAdd() *cobra.Command {
+	var o opposer
+	var by, received string
+	cmd := &cobra.Command{
+		Use:   "add HUB --source S",
+		Short: "Enter an opposition",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withLedger(cmd, args[0], "opposition add", o.scope(), func(h *hub, s *permit.Store) (int64, error) {
+				day := galien.DateOf(h.now())
+				if received != "" {
+					var err error
+					if day, err = galien.ParseDate(received); err != nil {
+						return 0, galien.Errorf(galien.Invalid, "--received %s is no day; write it as 2026-01-31", received)
+					}
+				}
+				persons, err := o.persons(cmd.Context(), h, cmd.InOrStdin())
+				if err != nil {
+					return 0, err
+				}
+				n, err := s.Oppose(cmd.Context(), persons, o.scope(), by, day, h.now(), h.actor)
+				if err == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d entered; the others opposed already.\n", n, len(persons))
+				}
+				return n, err
+			})
+		},
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&by, "by", permit.ByPerson, "who opposes: person, representative (of an adult under protection), parents (of a minor)")
+	cmd.Flags().StringVar(&received, "received", "", "the day on which the hub was told (default: today)")
+	return cmd
+}
+
+func newOppositionWithdraw() *cobra.Command {
+	var o opposer
+	cmd := &cobra.Command{
+		Use:   "withdraw HUB --source S",
+		Short: "End an opposition",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withLedger(cmd, args[0], "opposition withdraw", o.scope(), func(h *hub, s *permit.Store) (int64, error) {
+				persons, err := o.persons(cmd.Context(), h, cmd.InOrStdin())
+				if err != nil {
+					return 0, err
+				}
+				n, err := s.Withdraw(cmd.Context(), persons, o.scope(), h.now(), h.actor)
+				if err == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d withdrawn; the others did not oppose.\n", n, len(persons))
+				}
+				return n, err
+			})
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func newOppositionOverride() *cobra.Command {
+	var permitID, law string
+	var end bool
+	cmd := &cobra.Command{
+		Use:   "override HUB --permit P --law TEXT",
+		Short: "Set oppositions aside for one permit, where a law says so",
+		Long: `Set every opposition aside for one permit, by the law that --law names; it stands in
+the ledger and in the audit log. --end makes them hold again.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if end == (law != "") {
+				return galien.Errorf(galien.Invalid, "name the law with --law, or use --end")
+			}
+			return withLedger(cmd, args[0], "opposition override", permitID, func(h *hub, s *permit.Store) (int64, error) {
+				if end {
+					return 1, s.EndOverride(cmd.Context(), permitID, h.now(), h.actor)
+				}
+				return 1, s.Override(cmd.Context(), permitID, law, h.now(), h.actor)
+			}, "law", law)
+		},
+	}
+	cmd.Flags().StringVar(&permitID, "permit", "", "the permit (required)")
+	cmd.Flags().StringVar(&law, "law", "", "the text of law, such as an article and its code")
+	cmd.Flags().BoolVar(&end, "end", false, "oppositions hold again")
+	_ = cmd.MarkFlagRequired("permit")
+	return cmd
+}
+
+func newOppositionList() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list HUB",
+		Short: "Show the ledger, by person key",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := openHub(args[0])
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			s, err := h.permits()
+			if err != nil {
+				return err
+			}
+			var all []permit.Opposition
+			err = h.audited(cmd.Context(), "opposition list", func() (string, map[string]string, error) {
+				all, err = s.Oppositions(cmd.Context())
+				return "", nil, err
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), all)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "person key\tscope\tby\treceived\tstate")
+			for _, o := range all {
+				state := "holds"
+				if !o.WithdrawnAt.IsZero() {
+					state = "withdrawn on " + galien.DateOf(o.WithdrawnAt).String()
+				}
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", o.Person, o.Scope, o.By, o.Received, state)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+// withLedger changes the ledger between two entries of the audit log, which say
+// the scope and how many persons, and no person.
+func withLedger(cmd *cobra.Command, dir, action, scope string, do func(h *hub, s *permit.Store) (int64, error), more ...string) error {
+	h, err := openHub(dir)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	s, err := h.permits()
+	if err != nil {
+		return err
+	}
+	return h.audited(cmd.Context(), action, func() (string, map[string]string, error) {
+		n, err := do(h, s)
+		details := map[string]string{"scope": scope, "changed": fmt.Sprint(n)}
+		for i := 0; i+1 < len(more); i += 2 {
+			details[more[i]] = more[i+1]
+		}
+		return "", details, err
+	})
+}

@@ -1,0 +1,206 @@
+package permit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"galien"
+)
+
+// Everything is the scope of an opposition to every secondary use of a person's
+// data in this hub, whatever the permit.
+const Everything = "all"
+
+// Who may oppose for a person.
+const (
+	ByPerson         = "person"
+	ByRepresentative = "representative" // of an adult under protection
+	ByParents        = "parents"        // of a minor
+)
+
+// Opposition is one entry of the ledger: a person, known by the lake's key
+// alone, whose data are not to be used.
+type Opposition struct {
+	Person galien.PersonID `json:"person_id"`
+	// Scope is Everything, or the id of the one permit that is opposed.
+	Scope string `json:"scope"`
+	// By says who opposed: ByPerson, ByRepresentative or ByParents.
+	By string `json:"by"`
+	// Received is the day on which the hub was told.
+	Received   galien.Date `json:"received"`
+	RecordedAt time.Time   `json:"recorded_at"`
+	RecordedBy string      `json:"recorded_by"`
+	// WithdrawnAt is zero while the opposition holds.
+	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"`
+	WithdrawnBy string    `json:"withdrawn_by,omitempty"`
+}
+
+// oppositionSchema came with version 2 of the store.
+const oppositionSchema = `
+CREATE TABLE opposition (
+	entry        INTEGER PRIMARY KEY,
+	person_id    INTEGER NOT NULL,
+	scope        TEXT NOT NULL,   -- "all", or a permit's id
+	by           TEXT NOT NULL,
+	received     TEXT NOT NULL,   -- the day
+	recorded_at  TEXT NOT NULL,   -- RFC 3339, UTC
+	recorded_by  TEXT NOT NULL,
+	withdrawn_at TEXT,            -- null while it holds
+	withdrawn_by TEXT
+) STRICT;
+CREATE UNIQUE INDEX opposition_holds ON opposition (person_id, scope) WHERE withdrawn_at IS NULL;
+CREATE TABLE opposition_override (
+	entry       INTEGER PRIMARY KEY,
+	permit      TEXT NOT NULL,
+	law         TEXT NOT NULL,    -- the text that sets oppositions aside
+	recorded_at TEXT NOT NULL,
+	recorded_by TEXT NOT NULL,
+	ended_at    TEXT,
+	ended_by    TEXT
+) STRICT;
+CREATE UNIQUE INDEX override_holds ON opposition_override (permit) WHERE ended_at IS NULL;
+PRAGMA user_version = 2;
+`
+
+// checkScope fails unless a scope is Everything or a permit that exists.
+func (s *Store) checkScope(ctx context.Context, scope string) error {
+	if scope == Everything {
+		return nil
+	}
+	_, err := s.Get(ctx, scope)
+	return err
+}
+
+// Oppose enters an opposition of persons, and returns how many were new: one
+// that holds already stays as it is.
+func (s *Store) Oppose(ctx context.Context, persons []galien.PersonID, scope, by string, received galien.Date, now time.Time, actor string) (added int64, err error) {
+	if !slices.Contains([]string{ByPerson, ByRepresentative, ByParents}, by) {
+		return 0, galien.Errorf(galien.Invalid, "oppose: %q is no one who may oppose; use %s, %s or %s", by, ByPerson, ByRepresentative, ByParents)
+	}
+	if err := s.checkScope(ctx, scope); err != nil {
+		return 0, err
+	}
+	return s.forEach(ctx, "oppose", persons, `INSERT INTO opposition (person_id, scope, by, received, recorded_at, recorded_by)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`, scope, by, received.String(), stamp(now), actor)
+}
+
+// Withdraw ends the opposition of persons in a scope, and returns how many held
+// until now. Their data are used again from the next question on.
+func (s *Store) Withdraw(ctx context.Context, persons []galien.PersonID, scope string, now time.Time, actor string) (ended int64, err error) {
+	return s.forEach(ctx, "withdraw opposition", persons, `UPDATE opposition SET withdrawn_at = ?3, withdrawn_by = ?4
+		WHERE person_id = ?1 AND scope = ?2 AND withdrawn_at IS NULL`, scope, stamp(now), actor)
+}
+
+// forEach changes the ledger for each person, in one transaction.
+func (s *Store) forEach(ctx context.Context, action string, persons []galien.PersonID, query string, args ...any) (changed int64, err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", action, err)
+	}
+	defer tx.Rollback()
+	for _, p := range persons {
+		result, err := tx.ExecContext(ctx, query, append([]any{int64(p)}, args...)...)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", action, err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", action, err)
+		}
+		changed += n
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, fmt.Errorf("%s: %w", action, err)
+	}
+	return changed, nil
+}
+
+// Override sets oppositions aside for one permit, by a law that is named. It
+// fails with Invalid when none is, and with NotFound when there is no such
+// permit.
+func (s *Store) Override(ctx context.Context, permitID, law string, now time.Time, actor string) error {
+	if strings.TrimSpace(law) == "" {
+		return galien.Errorf(galien.Invalid, "set oppositions aside: name the law that does so")
+	}
+	if _, err := s.Get(ctx, permitID); err != nil {
+		return err
+	}
+	_, err := s.db.ExecContext(ctx, `INSERT INTO opposition_override (permit, law, recorded_at, recorded_by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		permitID, law, stamp(now), actor)
+	if err != nil {
+		return fmt.Errorf("set oppositions aside: %w", err)
+	}
+	return nil
+}
+
+// EndOverride makes oppositions hold again under a permit.
+func (s *Store) EndOverride(ctx context.Context, permitID string, now time.Time, actor string) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE opposition_override SET ended_at = ?, ended_by = ? WHERE permit = ? AND ended_at IS NULL`, stamp(now), actor, permitID)
+	if err != nil {
+		return fmt.Errorf("end what sets oppositions aside: %w", err)
+	}
+	return nil
+}
+
+// Oppositions returns the ledger, in the order of its entries.
+func (s *Store) Oppositions(ctx context.Context) ([]Opposition, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT person_id, scope, by, received, recorded_at, recorded_by, coalesce(withdrawn_at, ''), coalesce(withdrawn_by, '')
+		FROM opposition ORDER BY entry`)
+	if err != nil {
+		return nil, fmt.Errorf("list oppositions: %w", err)
+	}
+	defer rows.Close()
+	var all []Opposition
+	for rows.Next() {
+		var o Opposition
+		var received, recorded, withdrawn string
+		if err := rows.Scan(&o.Person, &o.Scope, &o.By, &received, &recorded, &o.RecordedBy, &withdrawn, &o.WithdrawnBy); err != nil {
+			return nil, fmt.Errorf("list oppositions: %w", err)
+		}
+		var err error
+		if o.Received, err = galien.ParseDate(received); err == nil {
+			o.RecordedAt, err = time.Parse(time.RFC3339Nano, recorded)
+		}
+		if err == nil && withdrawn != "" {
+			o.WithdrawnAt, err = time.Parse(time.RFC3339Nano, withdrawn)
+		}
+		if err != nil {
+			return nil, galien.Errorf(galien.Corrupt, "list oppositions: a stored day or time cannot be read; restore meta.db from a backup")
+		}
+		all = append(all, o)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list oppositions: %w", err)
+	}
+	return all, nil
+}
+
+// opposed returns the persons whose data a permit may not use, ascending, and
+// the number of changes of the ledger up to now.
+func (s *Store) opposed(ctx context.Context, permitID string) (persons []galien.PersonID, asOf int64, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT (SELECT count(*) + count(withdrawn_at) FROM opposition) + (SELECT count(*) + count(ended_at) FROM opposition_override)`).Scan(&asOf)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read oppositions: %w", err)
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT DISTINCT person_id FROM opposition
+		WHERE withdrawn_at IS NULL AND scope IN (?1, ?2)
+		AND NOT EXISTS (SELECT 1 FROM opposition_override WHERE permit = ?2 AND ended_at IS NULL) ORDER BY person_id`, Everything, permitID)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read oppositions: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p galien.PersonID
+		if err := rows.Scan(&p); err != nil {
+			return nil, 0, fmt.Errorf("read oppositions: %w", err)
+		}
+		persons = append(persons, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("read oppositions: %w", err)
+	}
+	return persons, asOf, nil
+}
