@@ -39,6 +39,7 @@ var commands = []func() *cobra.Command{
 	newExportCommand,
 	newAuditCommand,
 	newServeCommand,
+	newVaultCommand,
 	newSynthCommand,
 	newDemoCommand,
 }
