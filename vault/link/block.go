@@ -34,14 +34,18 @@ type count struct {
 const piece = 2048
 
 // The rules by which records share a key. A pair is compared when it shares one
-// under any rule.
+// under any rule; each rule bears an error that the others do not.
 const (
-	byNumber = iota
-	byBirthAndSex
-	bySounds
-	byMonthAndPlace
-	byMonthAndSound
-	byStay
+	byNumber        = iota
+	byBirthAndSex   // name, places; day and month exchanged
+	bySoundsAndYear // day, month, sex, places
+	bySoundsAndDay  // year, sex, places
+	bySounds        // where a source has no dates of birth
+	byMonthAndSound // first name, day, sex, places
+	byMonthAndPlace // names, day
+	byKnownMonth    // the same by department, where a day of birth is not known
+	byStay          // everything else
+	byStayDay       // one day of the stay
 )
 
 // hasher makes the keys of blocks.
@@ -72,70 +76,106 @@ func key(rule int, values ...uint64) uint64 {
 	return uint64(h)
 }
 
-// keys returns the keys of every record of a side.
+// keys returns the keys of every record of a side. Which side it is matters
+// where a record that knows its day of birth meets one that does not.
 func (c *comparer) keys(s *side, sounds []uint64) *list[uint64] {
 	all := &list[uint64]{}
-	var k []uint64
-	add := func(x uint64) {
-		if !slices.Contains(k, x) {
-			k = append(k, x)
-		}
+	k := &keyList{}
+	undated := undated(c.a) || undated(c.b)
+	mine, theirs := uint64(1), uint64(2)
+	if s == c.b {
+		mine, theirs = theirs, mine
 	}
 	for i := range int32(len(s.ids)) {
-		k = k[:0]
+		k.keys = k.keys[:0]
 		if !c.o.WithoutNumbers {
 			for _, n := range s.numbers.of(i) {
-				add(key(byNumber, uint64(n.value)))
+				k.add(byNumber, uint64(n.value))
 			}
 		}
-		possible := []Sex{s.sexes[i]}
+		possible := []uint64{uint64(s.sexes[i])}
 		if s.sexes[i] == UnknownSex {
-			possible = []Sex{Male, Female}
+			possible = []uint64{uint64(Male), uint64(Female)}
+		}
+		names, firsts, homes := s.names.of(i), s.firsts.of(i), s.homes.of(i)
+		for _, n := range names {
+			if len(firsts) > 0 {
+				// Either order, so that exchanged names share the key.
+				x, y := sounds[n.core], sounds[firsts[0]]
+				x, y = min(x, y), max(x, y)
+				for _, b := range s.births.of(i) {
+					k.add(bySoundsAndYear, x, y, uint64(b.Year))
+					k.add(bySoundsAndDay, x, y, uint64(min(b.Month, b.Day)), uint64(max(b.Month, b.Day)))
+				}
+				if undated {
+					k.add(bySounds, x, y)
+				}
+			}
+			for _, b := range s.births.of(i) {
+				k.add(byMonthAndSound, uint64(b.Year), uint64(b.Month), sounds[n.core])
+			}
 		}
 		for _, b := range s.births.of(i) {
-			if b.Year == 0 || b.Month == 0 {
+			year, month, day := uint64(b.Year), uint64(b.Month), uint64(b.Day)
+			if year == 0 || month == 0 {
 				continue
 			}
-			// The lesser of day and month first: exchanged, they share the key.
-			if first, second := uint64(min(b.Month, b.Day)), uint64(max(b.Month, b.Day)); first > 0 {
-				for _, sex := range possible {
-					add(key(byBirthAndSex, uint64(b.Year), first, second, uint64(sex)))
-				}
-			}
-			months := []uint8{b.Month}
-			if b.Day > 0 && b.Day <= 12 {
-				months = append(months, b.Day)
-			}
-			for _, month := range months {
-				for _, sex := range possible {
-					for _, h := range s.homes.of(i) {
-						add(key(byMonthAndPlace, uint64(b.Year), uint64(month), uint64(sex), uint64(h.department)))
+			for _, sex := range possible {
+				if day > 0 {
+					// The lesser of day and month first: exchanged, they share the key.
+					k.add(byBirthAndSex, year, min(month, day), max(month, day), sex)
+					for _, h := range homes {
+						k.add(byMonthAndPlace, year, month, sex, uint64(h.code))
+						k.add(byKnownMonth, theirs, year, month, sex, uint64(h.department))
+						if day <= 12 {
+							k.add(byKnownMonth, theirs, year, day, sex, uint64(h.department))
+						}
 					}
-					for _, o := range s.origins.of(i) {
-						add(key(byMonthAndPlace, uint64(b.Year), uint64(month), uint64(sex), uint64(o), 1))
+				} else {
+					for _, h := range homes {
+						k.add(byKnownMonth, mine, year, month, sex, uint64(h.department))
+						k.add(byKnownMonth, 0, year, month, sex, uint64(h.department))
 					}
 				}
-			}
-			for _, n := range s.names.of(i) {
-				add(key(byMonthAndSound, uint64(b.Year), uint64(b.Month), sounds[n.core]))
-			}
-		}
-		if f := s.firsts.of(i); len(f) > 0 {
-			for _, n := range s.names.of(i) {
-				// Either order, so that exchanged names share the key.
-				x, y := sounds[n.core], sounds[f[0]]
-				add(key(bySounds, min(x, y), max(x, y)))
+				for _, o := range s.origins.of(i) {
+					k.add(byMonthAndPlace, year, month, sex, uint64(o))
+				}
 			}
 		}
 		for _, t := range s.stays.of(i) {
-			if c.visited[t.establishment] {
-				add(key(byStay, uint64(t.establishment), uint64(t.entry)))
-				add(key(byStay, uint64(t.establishment), uint64(t.exit), 1))
+			if !c.visited[t.establishment] {
+				continue
+			}
+			k.add(byStay, uint64(t.establishment), uint64(t.entry), uint64(t.exit))
+			for _, b := range s.births.of(i) {
+				k.add(byStayDay, uint64(t.establishment), 0, uint64(t.entry), uint64(b.Year))
+				k.add(byStayDay, uint64(t.establishment), 1, uint64(t.exit), uint64(b.Year))
 			}
 		}
-		all.add(k...)
+		all.add(k.keys...)
 	}
 	return all
+}
+
+// keyList gathers the keys of a record, each once.
+type keyList struct{ keys []uint64 }
+
+func (l *keyList) add(rule int, values ...uint64) {
+	if k := key(rule, values...); !slices.Contains(l.keys, k) {
+		l.keys = append(l.keys, k)
+	}
+}
+
+// undated reports whether more than half of a side's records have no date of
+// birth.
+func undated(s *side) bool {
+	n := 0
+	for i := range int32(len(s.ids)) {
+		if len(s.births.of(i)) == 0 {
+			n++
+		}
+	}
+	return 2*n > len(s.ids)
 }
 
 // soundsOf returns how each text of the dictionary sounds, as a number.
