@@ -258,10 +258,10 @@ func (d *decision) numbers() {
 			}
 			v.path = ByNumber
 			if s.wrongKey {
-				v.notes = append(v.notes, "the key of the number is wrong")
+				v.notes = append(v.notes, "the key of a shared number is wrong")
 			}
-			if !s.own && s.swapped && !s.holder {
-				v.notes = append(v.notes, "the number is shared once day and month of birth are exchanged")
+			if s.swapped && !s.holder {
+				v.notes = append(v.notes, "a holder's number is shared once day and month of birth are exchanged")
 			}
 			switch {
 			case s.differ && (a[p.a] || b[p.b]):
@@ -332,7 +332,7 @@ func (c *comparer) shared(p pair, inA, inB map[token]int32) (s shared) {
 		}
 	}
 	if s.own {
-		s.crowded, s.wrongKey, s.differ = ownCrowded, ownKey, false
+		s.crowded, s.wrongKey, s.differ = ownCrowded, ownKey || holderKey, false
 		return s
 	}
 	s.crowded, s.wrongKey = holderCrowded, holderKey

@@ -44,12 +44,27 @@ func newModel(c chance, most float64) *Model {
 	}
 	for f := range fields {
 		copy(m.M[f][:], start[f])
-		m.U[f] = shares(seen[f], 0.5, len(levelNames[f]))
+		m.U[f] = byChance(f, seen[f])
 		for _, n := range seen[f][1:] {
 			m.Said[f] = m.Said[f] || n > 0
 		}
 	}
 	return m
+}
+
+// rareNumber bounds how often two persons are taken to share a number: each
+// number is given to one person, and few pairs do not show how rare errors are.
+const rareNumber = 1e-5
+
+// byChance returns how often each level of a field is seen among pairs of two
+// persons.
+func byChance(f field, counts [maxLevels]float64) [maxLevels]float64 {
+	u := shares(counts, 0.5, len(levelNames[f]))
+	if f == numberField {
+		u[numberHolder], u[numberOwn] = min(u[numberHolder], rareNumber), min(u[numberOwn], rareNumber)
+		u[numberDiffers] = 1 - u[numberHolder] - u[numberOwn]
+	}
+	return u
 }
 
 // shares turns counts of levels into shares of the pairs that say something;
@@ -109,7 +124,7 @@ func estimate(compared []count, c chance, most float64) *Model {
 			for l := range random[f] {
 				matched[f][l] = random[f][l] - matched[f][l]
 			}
-			next.U[f] = shares(matched[f], 0.5, levels)
+			next.U[f] = byChance(f, matched[f])
 		}
 		change := math.Abs(next.Matches-m.Matches) / max(1, m.Matches)
 		for f := range fields {

@@ -117,7 +117,8 @@ func firstNames(names string) []string {
 
 // jaroWinkler is the similarity of two texts, from 0 to 1: that of Jaro (1989),
 // raised by a common beginning of up to four letters, a tenth of what is
-// missing for each (Winkler 1990).
+// missing for each (Winkler 1990; half of an odd number of letters out of place
+// is rounded down, as in strcmp95).
 func jaroWinkler(a, b string) float64 {
 	if a == b {
 		return 1
@@ -156,7 +157,7 @@ func jaroWinkler(a, b string) float64 {
 		j++
 	}
 	m := float64(matches)
-	jaro := (m/float64(len(a)) + m/float64(len(b)) + (m-float64(swapped)/2)/m) / 3
+	jaro := (m/float64(len(a)) + m/float64(len(b)) + (m-float64(swapped/2))/m) / 3
 	prefix := 0
 	for prefix < min(4, len(a), len(b)) && a[prefix] == b[prefix] {
 		prefix++
