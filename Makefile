@@ -9,6 +9,7 @@
 #   make circe   every reference definition against OHDSI Circe's own answers
 #   make rules   every cleaning rule of the claims switched off, one by one
 #   make bench   the benchmarks, on 1 million persons and 200 million events
+#   make bench-vault  linking two sources of 1 million persons
 #   make fuzz    bounded fuzzing
 #   make differential   engines against the oracle on CASES random definitions
 #   make crash   kill -9 at many random instants
@@ -22,7 +23,7 @@ SHARD   ?= 1/1
 KILLS   ?= 50
 PERSONS ?= 1000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds demo fuzz differential crash clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -56,6 +57,9 @@ bench-circe:
 
 bench-snds:
 	GALIEN_BENCH=snds GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench BenchmarkClaims -benchtime 1x -timeout 180m ./cmd/galien
+
+bench-vault:
+	GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 120m ./vault/link
 
 demo: build
 	./bin/galien demo

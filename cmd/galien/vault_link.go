@@ -94,10 +94,15 @@ func (h *hub) outsideHub(path string) error {
 // ledger opens the ledger of links, which no other process may have open.
 // release must be called.
 func (h *hub) ledger() (l *link.Ledger, release func() error, err error) {
-	if _, err := h.vault(); err != nil {
+	v, err := h.vault()
+	if err != nil {
 		return nil, nil, err
 	}
-	store, err := linkfile.Open(filepath.Join(h.path(vaultDir), linkfile.Name))
+	box, err := v.Box(linkfile.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := linkfile.Open(filepath.Join(h.path(vaultDir), linkfile.Name), box)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -253,9 +253,13 @@ func (s *Side) addPlaces(t Traits) {
 func (s *Side) addNumbers(t Traits, births []Birth) {
 	var numbers []number
 	keep := func(n number) {
-		if !slices.ContainsFunc(numbers, func(x number) bool { return x.system == n.system && x.value == n.value }) {
+		i := slices.IndexFunc(numbers, func(x number) bool { return x.system == n.system && x.value == n.value })
+		if i < 0 {
 			numbers = append(numbers, n)
+			return
 		}
+		numbers[i].wrongKey = numbers[i].wrongKey || n.wrongKey
+		numbers[i].swapped = numbers[i].swapped && n.swapped
 	}
 	words, third := &s.l.words, s.l.options.ThirdParty
 	wrong, unreadable, contradicted := false, false, false

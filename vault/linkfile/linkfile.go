@@ -4,15 +4,18 @@
 //
 // It owns the file and nothing else: what the events mean is vault/link's. It
 // refuses a file in which a line was changed or taken out, and drops a batch
-// whose writing was cut short.
+// whose writing was cut short. Ids of records and what a human wrote are sealed
+// in a box of the vault; no identity is in the file in clear.
 //
-//	store, err := linkfile.Open(filepath.Join(hub, "vault", linkfile.Name))
+//	box, err := v.Box(linkfile.Name)
+//	store, err := linkfile.Open(filepath.Join(hub, "vault", linkfile.Name), box)
 //	ledger, err := link.OpenLedger(store)
 package linkfile
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +24,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -47,15 +51,15 @@ type record struct {
 	Run         int64         `json:"run,omitempty"`
 	Link        int64         `json:"link,omitempty"`
 	SourceA     string        `json:"source_a,omitempty"`
-	A           string        `json:"a,omitempty"`
+	A           []byte        `json:"a,omitempty"`
 	SourceB     string        `json:"source_b,omitempty"`
-	B           string        `json:"b,omitempty"`
+	B           []byte        `json:"b,omitempty"`
 	Path        link.Path     `json:"path,omitempty"`
 	Decision    link.Decision `json:"decision,omitempty"`
 	Weight      float64       `json:"weight,omitempty"`
 	Probability float64       `json:"probability,omitempty"`
 	Reasons     []link.Reason `json:"reasons,omitempty"`
-	Why         string        `json:"why,omitempty"`
+	Why         []byte        `json:"why,omitempty"`
 	Report      *link.Report  `json:"report,omitempty"`
 	// Left is how many lines of the same batch follow.
 	Left int `json:"left,omitempty"`
@@ -65,16 +69,23 @@ type record struct {
 	Before string `json:"before"`
 }
 
+// Box seals what may tell who a person is, for a place in the file.
+type Box interface {
+	Seal(place string, value []byte) []byte
+	Open(place string, sealed []byte) ([]byte, error)
+}
+
 // Store is the open file, locked: one process works with it at a time.
 type Store struct {
 	f    *os.File
+	box  Box
 	good int64  // bytes up to the end of the last whole batch
 	hash string // of the last line
 }
 
 // Open opens and locks a file, and makes it if it does not exist. Busy when
 // another process has it.
-func Open(path string) (*Store, error) {
+func Open(path string, box Box) (*Store, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open links: %w", err)
@@ -86,7 +97,7 @@ func Open(path string) (*Store, error) {
 		}
 	}
 	if err == nil {
-		return &Store{f: f}, nil
+		return &Store{f: f, box: box}, nil
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = galien.Errorf(galien.Busy, "open links: another process works with them; try again when it is done")
@@ -133,7 +144,11 @@ func (s *Store) Load(yield func(link.Event) error) error {
 			return galien.Errorf(galien.Corrupt, "read links: %s is of format %d, this program reads format %d", filepath.Base(s.f.Name()), r.Format, Format)
 		}
 		hash = hashOf(line)
-		batch = append(batch, r.event())
+		e, err := s.event(r)
+		if err != nil {
+			return err
+		}
+		batch = append(batch, e)
 		if r.Left > 0 {
 			continue
 		}
@@ -147,15 +162,31 @@ func (s *Store) Load(yield func(link.Event) error) error {
 	}
 }
 
-func (r record) event() link.Event {
+// place names where a sealed value is.
+func place(seq int64, field string) string { return strconv.FormatInt(seq, 10) + " " + field }
+
+// event opens a line.
+func (s *Store) event(r record) (link.Event, error) {
 	e := link.Event{
 		Seq: r.Seq, Time: r.Time, Actor: r.Actor, Kind: r.Kind, Run: r.Run, Link: r.Link, SourceA: r.SourceA, SourceB: r.SourceB,
-		Path: r.Path, Decision: r.Decision, Weight: r.Weight, Probability: r.Probability, Reasons: r.Reasons, Why: r.Why, Report: r.Report,
+		Path: r.Path, Decision: r.Decision, Weight: r.Weight, Probability: r.Probability, Reasons: r.Reasons, Report: r.Report,
+	}
+	if r.Why != nil {
+		why, err := s.box.Open(place(r.Seq, "why"), r.Why)
+		if err != nil {
+			return link.Event{}, err
+		}
+		e.Why = string(why)
 	}
 	if r.Kind == link.Found {
-		e.A, e.B = vault.Seal(r.A), vault.Seal(r.B)
+		a, errA := s.box.Open(place(r.Seq, "a"), r.A)
+		b, errB := s.box.Open(place(r.Seq, "b"), r.B)
+		if err := cmp.Or(errA, errB); err != nil {
+			return link.Event{}, err
+		}
+		e.A, e.B = vault.Seal(string(a)), vault.Seal(string(b))
 	}
-	return e
+	return e, nil
 }
 
 // Append adds events after the last whole batch, durably: all of them or none.
@@ -168,12 +199,18 @@ func (s *Store) Append(events []link.Event) error {
 	hash := s.hash
 	for i, e := range events {
 		r := record{
-			Seq: e.Seq, Time: e.Time.UTC(), Actor: e.Actor, Kind: e.Kind, Run: e.Run, Link: e.Link, SourceA: e.SourceA, A: e.A.Reveal(), SourceB: e.SourceB, B: e.B.Reveal(),
-			Path: e.Path, Decision: e.Decision, Weight: e.Weight, Probability: e.Probability, Reasons: e.Reasons, Why: e.Why, Report: e.Report,
+			Seq: e.Seq, Time: e.Time.UTC(), Actor: e.Actor, Kind: e.Kind, Run: e.Run, Link: e.Link, SourceA: e.SourceA, SourceB: e.SourceB,
+			Path: e.Path, Decision: e.Decision, Weight: e.Weight, Probability: e.Probability, Reasons: e.Reasons, Report: e.Report,
 			Left: len(events) - 1 - i, Before: hash,
 		}
 		if e.Seq == 1 {
 			r.Format = Format
+		}
+		if e.Kind == link.Found {
+			r.A, r.B = s.box.Seal(place(e.Seq, "a"), []byte(e.A.Reveal())), s.box.Seal(place(e.Seq, "b"), []byte(e.B.Reveal()))
+		}
+		if e.Why != "" {
+			r.Why = s.box.Seal(place(e.Seq, "why"), []byte(e.Why))
 		}
 		line, err := json.Marshal(r)
 		if err != nil {

@@ -16,10 +16,34 @@ import (
 
 var when = time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 
+// masked is a box whose values can be told from clear text, and that refuses
+// a value at another place.
+type masked struct{}
+
+func (masked) Seal(place string, value []byte) []byte {
+	out := []byte(place + "\x00" + string(value))
+	for i := range out {
+		out[i] ^= 0x5a
+	}
+	return out
+}
+
+func (m masked) Open(place string, sealed []byte) ([]byte, error) {
+	clear := bytes.Clone(sealed)
+	for i := range clear {
+		clear[i] ^= 0x5a
+	}
+	value, ok := bytes.CutPrefix(clear, []byte(place+"\x00"))
+	if !ok {
+		return nil, galien.Errorf(galien.Corrupt, "another place")
+	}
+	return value, nil
+}
+
 // ledgerOf opens the ledger of a file, and closes it with the test.
 func ledgerOf(t *testing.T, path string) (*link.Ledger, *Store) {
 	t.Helper()
-	store, err := Open(path)
+	store, err := Open(path, masked{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +89,15 @@ func TestRoundTrip(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v; only the owner may read it", info.Mode(), err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, clear := range []string{"a0", "b1", "two persons"} {
+		if bytes.Contains(b, []byte(`"`+clear)) {
+			t.Errorf("the file holds %q in clear", clear)
+		}
 	}
 	l, _ := ledgerOf(t, path)
 	entries := l.Entries()
@@ -146,7 +179,7 @@ func TestTampered(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		store, err := Open(path)
+		store, err := Open(path, masked{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +193,7 @@ func TestTampered(t *testing.T) {
 func TestOneAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	_, store := ledgerOf(t, path)
-	if _, err := Open(path); galien.KindOf(err) != galien.Busy {
+	if _, err := Open(path, masked{}); galien.KindOf(err) != galien.Busy {
 		t.Errorf("opened twice: %v, want busy", err)
 	}
 	store.Close()
