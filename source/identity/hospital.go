@@ -10,16 +10,19 @@ import (
 	"galien/vault/link"
 )
 
-// span is the days of a stay and the postcodes that its summaries give.
+// span is the days of a stay, the postcodes that its summaries give and the
+// chaining numbers that came back for it.
 type span struct {
 	entry, exit galien.Date
 	known       bool
 	postcodes   []string
+	numbers     []link.Number
 	person      string
 }
 
 // readHospital gathers a hospital's lines by patient: the permanent number
-// (IPP) where there is one, else the own number, else the stay.
+// (IPP) where there is one, else the own number, else the stay; a stay that
+// ANO-HOSP alone tells of is its chaining number's.
 func (s *Source) readHospital(ctx context.Context, files []file) error {
 	stays := map[string]*span{}
 	at := func(finess, nadl string) *span {
@@ -52,6 +55,8 @@ func (s *Source) readHospital(ctx context.Context, files []file) error {
 					report.Unread++
 				case format.Kind == "VID-HOSP":
 					s.vidHosp(record.First(), at)
+				case format.Kind == "ANO-HOSP":
+					anoHosp(record.First(), at)
 				case format.Kind == "RSS" || format.Kind == "RUM":
 					summary(record.First(), at)
 				}
@@ -64,9 +69,15 @@ func (s *Source) readHospital(ctx context.Context, files []file) error {
 	}
 	for id, x := range stays {
 		if x.person == "" {
-			continue
+			if len(x.numbers) == 0 {
+				continue
+			}
+			x.person = "CHAIN " + x.numbers[0].Value
 		}
-		t := s.people[x.person]
+		t := s.person(x.person)
+		for _, n := range x.numbers {
+			add(&t.Numbers, n)
+		}
 		for _, p := range x.postcodes {
 			add(&t.Places, link.Place{Postcode: true, Code: p})
 		}
@@ -99,6 +110,23 @@ func summary(p pmsi.Part, at func(finess, nadl string) *span) {
 		x.widen(entry, exit)
 	}
 	add(&x.postcodes, p.Text("CPRE"))
+}
+
+// anoHosp reads the chaining numbers of a stay: the holder's where the checks of
+// number, birth and sex say 0, and the person's own where that of the number
+// does.
+func anoHosp(p pmsi.Part, at func(finess, nadl string) *span) {
+	finess, nadl := p.Text("FINES"), p.Text("NADL")
+	if finess == "" || nadl == "" {
+		return
+	}
+	x := at(finess, nadl)
+	if n := p.Text("NANO"); n != "" && p.Text("RNIA") == "0" && p.Text("RDNAIS") == "0" && p.Text("RSEXE") == "0" {
+		add(&x.numbers, link.Number{System: link.HolderChain, Value: n})
+	}
+	if n := p.Text("NANOI"); n != "" && p.Text("RNIMI") == "0" {
+		add(&x.numbers, link.Number{System: link.OwnChain, Value: n})
+	}
 }
 
 // vidHosp reads who stayed.

@@ -1,6 +1,6 @@
 // Package identity reads what the files of a source say of who its persons are,
-// for package vault/link to compare: a hospital's VID-HOSP and RSS, its tables
-// of identities, and the claims' beneficiaries and hospital stays (IR_BEN_R,
+// for package vault/link to compare: a hospital's VID-HOSP, ANO-HOSP and RSS, its
+// tables of identities, and the claims' beneficiaries and hospital stays (IR_BEN_R,
 // IR_BEN_R_ARC, T_MCOaaC, T_MCOaaB).
 //
 // It owns the gathering of a person's lines under one id and the reading of
@@ -135,7 +135,7 @@ func Read(ctx context.Context, paths []string) (*Source, error) {
 			case err != nil:
 				return err
 			case f.kind == "" && named:
-				return galien.Errorf(galien.Invalid, "read identities: %s is neither VID-HOSP, RSS or RUM, nor a table of identities, nor IR_BEN_R, T_MCOaaC or T_MCOaaB", f.name)
+				return galien.Errorf(galien.Invalid, "read identities: %s is neither VID-HOSP, ANO-HOSP, RSS or RUM, nor a table of identities, nor IR_BEN_R, T_MCOaaC or T_MCOaaB", f.name)
 			case f.kind == "":
 				s.Report.SetAside++
 			default:

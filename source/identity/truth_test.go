@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"galien/refdata"
+	"galien/source/pmsi"
 	"galien/vault/link"
 )
 
@@ -198,5 +199,75 @@ func TestPlantedWarnings(t *testing.T) {
 	}
 	if report.ByNumber != 0 {
 		t.Errorf("%d links by number without a third party: the hospital and the claims share none", report.ByNumber)
+	}
+}
+
+// TestAnoHosp writes the ANO-HOSP lines that the platform would send back for
+// the stays of the reference data, with the chaining numbers of the claims, and
+// links by them alone: every stay that the claims let find, under the right
+// person.
+func TestAnoHosp(t *testing.T) {
+	dir := refdata.Dir(t, "snds-truth-small")
+	truth := truthRows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz"))
+	format := func() *pmsi.Format {
+		for _, f := range pmsi.Formats() {
+			if f.Kind == "ANO-HOSP" && f.Version == "V014" {
+				return f
+			}
+		}
+		t.Fatal("ANO-HOSP V014 is not known")
+		return nil
+	}()
+	var text strings.Builder
+	for i, r := range truth {
+		values := map[string]string{"FMTVH": "014", "NANO": r["BEN_NIR_PSA"], "NADL": r["NADL"], "FINES": r["FINESS"], "RNIA": "0", "RDNAIS": "0", "RSEXE": "0"}
+		if i == 0 {
+			values["RSEXE"] = "1" // a number that is not to be trusted
+		}
+		line := []byte(strings.Repeat(" ", format.Groups[0].Length))
+		for _, f := range format.Groups[0].Fields {
+			copy(line[f.Start:f.Start+f.Length], values[f.Name])
+		}
+		text.Write(append(line, "\r\n"...))
+	}
+	path := write(t, t.TempDir(), "anohosp.txt", text.String())
+
+	l := link.New("hospital", "claims", link.Options{NumbersOnly: true})
+	hospital, claims := read(t, path, filepath.Join(dir, "input", "hospital", "vidhospV016.txt"), filepath.Join(dir, "input", "hospital", "rss122.txt")), read(t, filepath.Join(dir, "input", "snds"))
+	for src, side := range map[*Source]*link.Side{hospital: l.A, claims: l.B} {
+		if err := src.AddTo(side); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := l.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, x := range r.Links {
+		if x.Decision == link.Accepted {
+			for _, s := range x.Stays {
+				if s.B.Reveal() != "" {
+					found[StayID(s.A)[1]] = s.B.Reveal()
+				}
+			}
+		}
+	}
+	right, usable := 0, 0
+	for _, r := range truth {
+		want := r["claims_year"] + "|" + r["claims_ETA_NUM"] + "|" + r["claims_RSA_NUM"]
+		if x := found[r["NADL"]]; x != "" && x != want {
+			t.Error("a stay is linked to another one")
+		}
+		if r["claims_usable"] == "1" {
+			usable++
+			if found[r["NADL"]] == want {
+				right++
+			}
+		}
+	}
+	t.Logf("%d of %d stays found by the numbers of ANO-HOSP, %d pairs to review", right, usable, r.Report.Review)
+	if float64(right) < 0.99*float64(usable) || right == 0 {
+		t.Errorf("%d of %d stays found", right, usable)
 	}
 }
