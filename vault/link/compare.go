@@ -30,7 +30,7 @@ const (
 
 	familyDiffers, familyNear, familyTypo, familyPart, familySame = 1, 2, 3, 4, 5
 
-	firstDiffers, firstInitial, firstTypo, firstOther, firstSame = 1, 2, 3, 4, 5
+	firstDiffers, firstInitial, firstOneWay, firstTypo, firstOther, firstSame = 1, 2, 3, 4, 5, 6
 
 	sexDiffers, sexSame = 1, 2
 
@@ -50,7 +50,7 @@ const maxLevels = 7
 // levelNames say each level in words that hold no value.
 var levelNames = [fields][]string{
 	{"not known", "differs", "written or said alike", "one or two letters differ", "a part, or birth and used name", "same"},
-	{"not known", "differs", "same initial", "one or two letters differ", "among the others, or exchanged with the name", "same"},
+	{"not known", "differs", "same initial", "among the others of one side", "one or two letters differ", "in another order, or exchanged with the name", "same"},
 	{"not known", "differs", "same"},
 	{"not known", "differs", "year alone", "one part differs", "day and month exchanged", "as far as known", "same"},
 	{"not known", "differs", "same department", "same"},
@@ -64,7 +64,7 @@ var levelNames = [fields][]string{
 // hospital files, nothing that was tuned.
 var start = [fields][]float64{
 	{0, 0.02, 0.02, 0.05, 0.05, 0.86},
-	{0, 0.02, 0.02, 0.05, 0.05, 0.86},
+	{0, 0.02, 0.01, 0.02, 0.05, 0.04, 0.86},
 	{0, 0.01, 0.99},
 	{0, 0.01, 0.01, 0.02, 0.01, 0.05, 0.90},
 	{0, 0.04, 0.04, 0.92},
@@ -258,7 +258,8 @@ func (c *comparer) firsts(a, b int32) uint8 {
 	if as[0] == bs[0] {
 		return firstSame
 	}
-	if slices.Contains(bs, as[0]) || slices.Contains(as, bs[0]) {
+	inB, inA := slices.Contains(bs, as[0]), slices.Contains(as, bs[0])
+	if inA && inB {
 		return firstOther
 	}
 	an, bn := c.a.names.of(a), c.b.names.of(b)
@@ -266,6 +267,9 @@ func (c *comparer) firsts(a, b int32) uint8 {
 		return firstOther
 	}
 	best := c.alike(as[0], bs[0], firstDiffers, firstTypo)
+	if best == firstDiffers && (inA || inB) {
+		return firstOneWay
+	}
 	if best == firstDiffers && c.l.words.text(as[0])[0] == c.l.words.text(bs[0])[0] {
 		best = firstInitial
 	}

@@ -374,8 +374,9 @@ func (d *decision) likeness(o Options) float64 {
 
 // maybeTwin reports whether a pair could be two twins of one sex: they share
 // name, birth, places and stays, against what the model takes for granted, and
-// differ in their first names alone. Where both sources give first names, no
-// pair is linked by likeness without one that is alike.
+// differ in their first names alone, of which they may share the second. Where
+// both sources give first names, no pair is linked by likeness unless those in
+// use are alike.
 func (d *decision) maybeTwin(p pair) bool {
 	return d.m.Said[firstField] && p.pattern.level(firstField) < firstTypo
 }

@@ -52,6 +52,18 @@ func TestHostile(t *testing.T) {
 			review: map[string]string{"L": "m"},
 		},
 		{
+			name:   "twins of one sex who share a second first name, another one on each side",
+			a:      []named{{"L", who("GARNIER", "LUCIEN MATHURIN", Male, born, "31555", "31100")}},
+			b:      []named{{"m", who("GARNIER", "MATHURIN ANSELME", Male, born, "31555", "31100")}},
+			review: map[string]string{"L": "m"},
+		},
+		{
+			name:     "first names in another order",
+			a:        []named{{"1", who("VERMOREL", "LUCIEN MATHURIN", Male, born, "31555", "31100")}},
+			b:        []named{{"2", who("VERMOREL", "MATHURIN LUCIEN", Male, born, "31555", "31100")}},
+			accepted: map[string]string{"1": "2"},
+		},
+		{
 			name: "newborn twins without first names",
 			a:    []named{{"1", who("GARNIER", "X", Male, baby, "31555", "31100")}, {"2", who("GARNIER", "X", Male, baby, "31555", "31100")}},
 			b:    []named{{"3", who("GARNIER", "X", Male, baby, "31555", "31100")}, {"4", who("GARNIER", "LUCIEN", Male, baby, "31555", "31100")}},
