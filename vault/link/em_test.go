@@ -1,6 +1,8 @@
 package link
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -177,5 +179,63 @@ func TestStays(t *testing.T) {
 		if got := newComparer(l, Options{}).stays(0, 0); got != c.want {
 			t.Errorf("%v and %v: level %d, want %d", c.a, c.b, got, c.want)
 		}
+	}
+}
+
+// TestWeightIsTheSum holds every weight to its reasons: their sum, the
+// frequency of the shared values included. Of two pairs that differ in the
+// family name alone, the frequent one weighs less.
+func TestWeightIsTheSum(t *testing.T) {
+	l := New("a", "b", Options{Sample: 100_000})
+	newPopulation(41, 1000).files(usual, 0.6, 0.6, true, l)
+	for id, family := range map[string]string{"frequent": "MARTIN", "rare": "ZYWKOWSKI"} {
+		x := Traits{BirthNames: []string{family}, FirstNames: []string{"BARNABE"}, Sex: Male, Births: []Birth{BirthOf(1950, 5, 6)}, BirthPlaces: []string{"13055"}}
+		must(l.A.Add(vault.Seal(id), x))
+		must(l.B.Add(vault.Seal(id), x))
+	}
+	for i := range 40 {
+		must(l.B.Add(vault.Seal(fmt.Sprint("martin", i)), Traits{BirthNames: []string{"MARTIN"}, FirstNames: []string{"PAULE"}, Sex: Female, Births: []Birth{BirthOf(1900+i, 1, 2)}}))
+	}
+	weights := map[string]float64{}
+	for _, x := range run(t, l).Links {
+		sum := 0.0
+		for _, r := range x.Reasons {
+			sum += r.Weight
+		}
+		if math.Abs(sum-x.Weight) > 1e-9 {
+			t.Fatalf("weight %v, the reasons sum to %v", x.Weight, sum)
+		}
+		if x.A.Reveal() == x.B.Reveal() {
+			weights[x.A.Reveal()] = x.Weight
+		}
+	}
+	// MARTIN is in 42 records, the other name in 2: log2(21) bits apart.
+	if d := weights["rare"] - weights["frequent"]; math.Abs(d-math.Log2(21)) > 1e-9 {
+		t.Errorf("the rare name weighs %.3f bits more, want %.3f", d, math.Log2(21))
+	}
+}
+
+// TestSameStays pairs the stays of two persons, and leaves alone those that
+// could be several.
+func TestSameStays(t *testing.T) {
+	at := func(id, in, out string) Stay {
+		return Stay{Establishment: "1", Entry: galien.MustDate(in), Exit: galien.MustDate(out), ID: id}
+	}
+	l := New("a", "b", Options{})
+	must(l.A.Add(vault.Seal("a"), Traits{Stays: []Stay{
+		at("exact", "2020-01-01", "2020-01-05"), at("one day", "2020-02-01", "2020-02-05"), at("twice there", "2020-03-01", "2020-03-02"),
+		at("twice here 1", "2020-04-01", "2020-04-02"), at("twice here 2", "2020-04-01", "2020-04-02"), at("alone", "2020-05-01", "2020-05-02"),
+	}}))
+	must(l.B.Add(vault.Seal("b"), Traits{Stays: []Stay{
+		at("1", "2020-01-01", "2020-01-05"), at("2", "2020-02-01", "2020-02-09"), at("3", "2020-03-01", "2020-03-02"), at("4", "2020-03-01", "2020-03-02"),
+		at("5", "2020-04-01", "2020-04-02"),
+	}}))
+	got := map[string]string{}
+	for _, s := range newComparer(l, Options{}).sameStays(0, 0) {
+		got[s.A.Reveal()] = s.B.Reveal()
+	}
+	want := map[string]string{"exact": "1", "one day": "2", "twice there": "", "twice here 1": "", "twice here 2": "", "alone": ""}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
