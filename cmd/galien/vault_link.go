@@ -187,10 +187,11 @@ func (h *hub) link(cmd *cobra.Command, q linkRequest) error {
 }
 
 // writeLinks writes the links that stand, one line for each stay of the first
-// source, and the pairs to review.
+// source or for each link of a record without stays, and the pairs to review,
+// one line each.
 func writeLinks(q linkRequest, result *link.Result, ledger *link.Ledger, claims bool) error {
 	header := []string{"link", "source_id", "finess", "nadl", "person_source_value", "claims_year", "claims_eta_num", "claims_rsa_num", "path", "weight", "probability", "reasons"}
-	write := func(path string, wanted link.State) error {
+	write := func(path string, wanted link.State) (err error) {
 		if path == "" {
 			return nil
 		}
@@ -198,9 +199,14 @@ func writeLinks(q linkRequest, result *link.Result, ledger *link.Ledger, claims 
 		if err != nil {
 			return err
 		}
+		defer func() {
+			if err != nil {
+				os.Remove(path)
+			}
+		}()
 		for _, x := range standing(result.Links, ledger, q, wanted) {
 			stays := x.Stays
-			if len(stays) == 0 {
+			if x.withoutStays || wanted == link.StateReview {
 				stays = []link.StayPair{{}}
 			}
 			for _, s := range stays {
@@ -227,17 +233,19 @@ func writeLinks(q linkRequest, result *link.Result, ledger *link.Ledger, claims 
 // standingLink is a link with its number in the ledger.
 type standingLink struct {
 	number int64
+	// withoutStays is set when the record of the first source has none.
+	withoutStays bool
 	link.Link
 }
 
 // standing returns the links that the ledger has in a state. A stay of a person
 // with several records on the other side is that of the record which has it
-// too, else of the weightiest.
+// too, else of the weightiest; so each stay is there once.
 func standing(links []link.Link, ledger *link.Ledger, q linkRequest, wanted link.State) []standingLink {
 	var list []standingLink
 	for _, x := range links {
 		if e, ok := ledger.Pair(q.nameA, x.A, q.nameB, x.B); ok && e.State == wanted {
-			list = append(list, standingLink{e.Link, x})
+			list = append(list, standingLink{e.Link, len(x.Stays) == 0, x})
 		}
 	}
 	slices.SortStableFunc(list, func(x, y standingLink) int {

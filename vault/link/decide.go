@@ -142,10 +142,7 @@ func (l *Linker) decide(o Options, c *comparer, b *blocks, m *Model, pairs []pai
 		default:
 			continue
 		}
-		x := Link{A: c.a.ids[p.a], B: c.b.ids[p.b], Path: v.path, Decision: v.decision, Weight: p.weight, Probability: v.probability, Reasons: d.reasons(i)}
-		if v.decision == Accepted {
-			x.Stays = c.sameStays(p.a, p.b)
-		}
+		x := Link{A: c.a.ids[p.a], B: c.b.ids[p.b], Path: v.path, Decision: v.decision, Weight: p.weight, Probability: v.probability, Reasons: d.reasons(i), Stays: c.sameStays(p.a, p.b)}
 		r.Links = append(r.Links, x)
 	}
 	slices.SortFunc(r.Links, func(x, y Link) int {
