@@ -8,7 +8,7 @@
 #   make demo    the whole journey on a small made-up population
 #   make circe   every reference definition against OHDSI Circe's own answers
 #   make rules   every cleaning rule of the claims switched off, one by one
-#   make bench-vault  derivations and rotations a second; IDENTITIES without a collision
+#   make bench-vault  derivations, rotations, IDENTITIES without a collision, linking two sources of PERSONS
 #   make bench   the benchmarks, on 1 million persons and 200 million events
 #   make fuzz    bounded fuzzing
 #   make differential   engines against the oracle on CASES random definitions
@@ -62,6 +62,7 @@ bench-snds:
 bench-vault:
 	$(GO) test -run '^$$' -bench 'Derive|Convert|Find|Seal|Rotate|Keys' -cpu 1 -timeout 60m ./vault
 	GALIEN_IDENTITIES=$(IDENTITIES) $(GO) test -count 1 -run '^TestNoCollision$$' -v -timeout 120m ./vault
+	GALIEN_BENCH_PERSONS=$(PERSONS) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 120m ./vault/link
 
 demo: build
 	./bin/galien demo

@@ -62,6 +62,9 @@ var policy = map[string]rule{
 	"cdm":                {pure: true},
 	"cdm/gen":            {first: []string{"cdm", "refdata"}},
 	"vault":              {third: []string{circl, sqlite, xcrypto, xtext}},
+	"vault/link":         {first: []string{"vault"}, pure: true},
+	"vault/linkfile":     {first: []string{"vault", "vault/link"}},
+	"source/identity":    {first: []string{"source/pmsi", "vault", "vault/link"}, cgo: true},
 	"source":             {first: []string{"cdm"}},
 	"source/omop":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
 	"source/codes":       {first: []string{"lake", "lake/duck", "source", "vocab"}, cgo: true},
@@ -112,9 +115,9 @@ var walls = []struct {
 	to   []string
 	why  string
 }{
-	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "release"}, []string{"vault", "record"},
+	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "release"}, []string{"vault", "vault/link", "vault/linkfile", "record"},
 		"identities and health data are two worlds: they meet in the ingest command and in the wiring only (hand over a function or a value from cmd/galien)"},
-	{[]string{"vault"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
+	{[]string{"vault", "vault/"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
 		"the vault knows no health data"},
 	{[]string{"permit", "audit"}, []string{"lake", "engine/columnar", "engine/duckdb", "engine/oracle", "engine/sqlplan", "vault"},
 		"the gate decides and writes down; it reads no data"},

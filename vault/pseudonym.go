@@ -87,6 +87,25 @@ func (p Pseudonyms) Row(table string, id int64) int64 {
 	}
 }
 
+// StoreKey returns the key, of 32 bytes, under which something that lies beside
+// the store is sealed, such as what a source keeps between loads. A salt that is
+// new each time, and is written beside it, gives a key that is new. Rotations
+// leave these keys as they are.
+func (v *Vault) StoreKey(name, salt string) ([]byte, error) {
+	if name == "" || salt == "" {
+		return nil, galien.Errorf(galien.Invalid, "key of a store: no name or no salt")
+	}
+	if v.remote != nil {
+		a, err := v.remote.once(context.Background(), request{Op: opStoreKey, Source: name, Text: salt})
+		return a.Key, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	mac := hmac.New(sha256.New, v.root)
+	mac.Write([]byte("galien store 1\x00" + name + "\x00" + salt))
+	return mac.Sum(nil), nil
+}
+
 // Surrogate returns the number, from 1 to 2^52-1, by which the lake calls
 // something of a source that is no person of it, such as a professional: keyed
 // by the hub's secret, so that who has the lake cannot try the numbers there

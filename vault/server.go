@@ -85,7 +85,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 // loaderOps are what an account that loads may ask for.
 var loaderOps = map[string]bool{
-	opKeys: true, opIntake: true, opRawRows: true, opRetire: true, opSourceIDs: true, opPseudonyms: true, opPublic: true, opEvaluate: true, opSurrogate: true,
+	opKeys: true, opIntake: true, opRawRows: true, opRetire: true, opSourceIDs: true, opPseudonyms: true, opStoreKey: true, opPublic: true, opEvaluate: true, opSurrogate: true,
 }
 
 // answer does the one thing for which a connection was made.
@@ -241,6 +241,8 @@ func (s *Server) do(ctx context.Context, m *messages, q request) error {
 		r.IDs, err = v.SourceIDs(ctx)
 	case opPseudonyms:
 		r.Key, err = v.permitKey(q.Text)
+	case opStoreKey:
+		r.Key, err = v.StoreKey(q.Source, q.Text)
 	case opPublic:
 		r.Public, err = v.PublicKey(ctx)
 	case opEvaluate:

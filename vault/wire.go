@@ -30,6 +30,7 @@ const (
 	opRetire     = "retire"
 	opSourceIDs  = "source ids"
 	opPseudonyms = "pseudonyms"
+	opStoreKey   = "store key"
 	opPublic     = "public key"
 	opEvaluate   = "evaluate"
 	opIdentities = "identities"

@@ -26,7 +26,7 @@ func (h *hub) ingestClaims(cmd *cobra.Command, dir, name string, without []strin
 	}
 	load := snds.Load{
 		Lake: l, Vault: v, Quarantine: h.path(quarantineDir), Dir: dir, Name: name, Without: without, Afresh: afresh, Now: h.now(),
-		Engine: duck.Config{MemoryLimit: claimsMemory, Sealed: true},
+		Engine: duck.Config{MemoryLimit: claimsMemory},
 	}
 	var report snds.Report
 	seconds, err := h.auditedLoad(cmd.Context(), cmd.ErrOrStderr(), func(show func(omop.Progress)) (loaded, error) {

@@ -12,7 +12,7 @@ import (
 func newVaultCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "vault",
-		Short: "Keys and identities: status, rotation, backup",
+		Short: "Keys and identities: status, rotation, backup, linkage",
 		Long: `What tells who a person is lies in HUB/vault, sealed: without the share in
 HUB/vault.key it is of no use to anyone. Move that file to another disk, and leave
 a symbolic link in its place, so that whoever takes the hub's disk has no key.
@@ -21,7 +21,8 @@ keeps the vault open once enough of them have given their shares (galien vault
 unseal), and every other command reaches it there. docs/formats/vault.md says what each part protects against, and what not.`,
 	}
 	cmd.AddCommand(newVaultStatus(), newVaultRotate(), newVaultBackup(), newVaultRestore(), newVaultUpgrade(),
-		newVaultServe(), newVaultUnseal(), newVaultSplit())
+		newVaultServe(), newVaultUnseal(), newVaultSplit(),
+		newVaultLinkCommand(), newVaultLinksCommand(), newVaultDecideCommand())
 	return cmd
 }
 

@@ -46,6 +46,7 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 		}
 	}()
 	engine := load.Engine
+	engine.Sealed = true
 	engine.File, engine.TempDir = filepath.Join(work, "stage.duckdb"), filepath.Join(work, "spill")
 	w, err := writer.Open(ctx, load.Lake, engine)
 	if err != nil {
@@ -60,7 +61,8 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 		return Report{}, err
 	}
 	g := &ingest{load: load, d: d, w: w, base: w.Base(), without: without, store: store{dir},
-		problems: newProblems(), read: make([]int64, len(d.inputs)), pages: map[string]kept{}}
+		problems: newProblems(), read: make([]int64, len(d.inputs)), pages: map[string]kept{},
+		salt: newSalt(), unlocked: map[string]bool{}}
 	if err := g.base.AdmitSource(g.load.Name, Kind); err != nil {
 		return Report{}, err
 	}
@@ -95,6 +97,8 @@ type ingest struct {
 	before    lake.Source    // what the hub has of this source, and this load adds to
 	without   []string
 	store     store
+	salt      string          // of the key of what this load keeps
+	unlocked  map[string]bool // salts whose keys the engine has
 	delivered []batch
 	units     []lake.Unit // of the snapshot to come
 	parts     parts
@@ -163,6 +167,9 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 	}
 	db := g.w.DB()
 	g.start()
+	if err := g.unlock(ctx, g.salt); err != nil {
+		return rep, err
+	}
 	if err := g.clean(ctx, db, "00-macros", "02-shapes", "03-field-shapes"); err != nil {
 		return rep, err
 	}
@@ -243,7 +250,7 @@ func (g *ingest) readBatch(ctx context.Context, b batch) (k kept, err error) {
 			return k, err
 		}
 	}
-	k = kept{Rows: map[string]int64{}, Problems: map[string]*fileProblems{}}
+	k = kept{Salt: g.salt, Rows: map[string]int64{}, Problems: map[string]*fileProblems{}}
 	for _, n := range b.inputs {
 		in := g.d.inputs[n]
 		if g.read[n], err = readFile(ctx, conn, in, n, g.problems); err != nil {
@@ -285,7 +292,7 @@ var scripts = map[unit][]string{
 func (g *ingest) leave(ctx context.Context, conn *sql.Conn, b batch, dir string) error {
 	if b.kind == reference {
 		table := strings.ToLower(b.Name)
-		return copyTo(ctx, conn, "SELECT * EXCLUDE ("+badColumn+") FROM "+table, filepath.Join(dir, table+parquetExt))
+		return copyTo(ctx, conn, "SELECT * EXCLUDE ("+badColumn+") FROM "+table, filepath.Join(dir, table+parquetExt), g.salt)
 	}
 	if err := g.clean(ctx, conn, scripts[b.kind]...); err != nil {
 		return err
@@ -301,7 +308,7 @@ func (g *ingest) leave(ctx context.Context, conn *sql.Conn, b batch, dir string)
 		name = strings.TrimPrefix(name, "out_")
 		query := "SELECT * FROM shape_" + name + " UNION ALL BY NAME SELECT * FROM out_" + name
 		if name != "care" {
-			if err := copyTo(ctx, conn, query, filepath.Join(dir, name+parquetExt)); err != nil {
+			if err := copyTo(ctx, conn, query, filepath.Join(dir, name+parquetExt), g.salt); err != nil {
 				return err
 			}
 			continue
@@ -309,7 +316,7 @@ func (g *ingest) leave(ctx context.Context, conn *sql.Conn, b batch, dir string)
 		// A file for each kind, so that who asks for one reads no other.
 		for _, kind := range []string{"PHA", "UCD", "CAM", "BIO", "TIP", "PRS"} {
 			of := "SELECT * FROM (" + query + ") WHERE kind = " + duck.Quote(kind)
-			if err := copyTo(ctx, conn, of, filepath.Join(dir, name+"-"+strings.ToLower(kind)+parquetExt)); err != nil {
+			if err := copyTo(ctx, conn, of, filepath.Join(dir, name+"-"+strings.ToLower(kind)+parquetExt), g.salt); err != nil {
 				return err
 			}
 		}

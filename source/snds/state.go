@@ -15,13 +15,16 @@ import (
 func (g *ingest) number(ctx context.Context) error {
 	const action = "number beneficiaries"
 	db := g.w.DB()
-	path, err := g.store.register()
+	path, salt, err := g.store.register()
 	if err != nil {
 		return err
 	}
 	query := "CREATE TABLE number (psa VARCHAR, rng BIGINT, identity INTEGER)"
 	if path != "" {
-		query = "CREATE TABLE number AS FROM read_parquet(" + duck.Quote(path) + ")"
+		if err := g.unlock(ctx, salt); err != nil {
+			return err
+		}
+		query = "CREATE TABLE number AS " + sealedFiles(map[string][]string{salt: {path}})
 	}
 	if _, err = db.ExecContext(ctx, query); err != nil {
 		return duck.Error(action, err)
@@ -39,7 +42,7 @@ func (g *ingest) number(ctx context.Context) error {
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	return g.store.saveRegister(ctx, db)
+	return g.store.saveRegister(ctx, db, g.salt)
 }
 
 // openReferences makes the reference tables of some units.
@@ -49,14 +52,17 @@ func (g *ingest) openReferences(ctx context.Context, units []lake.Unit) error {
 			continue
 		}
 		table := strings.ToLower(name)
-		var paths []string
+		files := ""
 		for _, u := range units {
-			if u.Name == name {
-				paths = g.store.paths(u, g.pages[u.Content], table)
+			if k := g.pages[u.Content]; u.Name == name {
+				if err := g.unlock(ctx, k.Salt); err != nil {
+					return err
+				}
+				files = sealedFiles(map[string][]string{k.Salt: g.store.paths(u, k, table)})
 			}
 		}
-		query := "CREATE TABLE " + table + " AS FROM read_parquet(" + list(paths) + ")"
-		if len(paths) == 0 {
+		query := "CREATE TABLE " + table + " AS " + files
+		if files == "" {
 			query = "CREATE TABLE " + table + " (" + strings.Join(r.typed(tables()[strings.ToUpper(name)]), ", ") + ")"
 		}
 		if _, err := g.w.DB().ExecContext(ctx, query); err != nil {
@@ -84,14 +90,15 @@ func (p parts) after() []lake.Unit { return append(slices.Clone(p.common), p.add
 
 // files returns the SQL that reads a table of some units.
 func (g *ingest) files(table string, units []lake.Unit) string {
-	var paths []string
+	paths := map[string][]string{}
 	for _, u := range units {
-		paths = append(paths, g.store.paths(u, g.pages[u.Content], table)...)
+		k := g.pages[u.Content]
+		paths[k.Salt] = append(paths[k.Salt], g.store.paths(u, k, table)...)
 	}
-	if len(paths) == 0 {
-		return "shape_" + table
+	if from := sealedFiles(paths); from != "" {
+		return "(" + from + ")"
 	}
-	return "read_parquet(" + list(paths) + ")"
+	return "shape_" + table
 }
 
 // openUnits makes a view unit_x of every table x of the store over the units of
@@ -102,6 +109,11 @@ func (g *ingest) openUnits(ctx context.Context) error {
 	shapes, err := g.shapes(ctx)
 	if err != nil {
 		return err
+	}
+	for _, k := range g.pages {
+		if err := g.unlock(ctx, k.Salt); err != nil {
+			return err
+		}
 	}
 	after, due := g.parts.after(), g.parts.after()
 	if g.grows {

@@ -3,8 +3,10 @@ package snds
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -26,8 +28,13 @@ import (
 // store keeps what the cleaning left of every unit, so that a later delivery
 // adds to it: a folder a unit, named by its content, with one Parquet file a
 // table and a page that lists them (docs/formats/claims.md). It is in the vault,
-// since the rows carry the numbers of beneficiaries and of professionals.
+// since the rows carry the numbers of beneficiaries and of professionals, and its
+// files are encrypted under keys that only the vault makes.
 type store struct{ dir string }
+
+// engineSealed is how the engine is told which key opens or seals a file: the
+// one of the load that wrote it, named by the load's salt.
+func engineSealed(salt string) string { return "{footer_key: 'k" + salt + "'}" }
 
 const (
 	unitPage   = "unit.json"
@@ -40,6 +47,8 @@ const (
 
 // kept is the page of a unit.
 type kept struct {
+	// Salt names the key of the files.
+	Salt string `json:"salt"`
 	// Files are the hashes of the Parquet files, by name.
 	Files map[string]string `json:"files"`
 	// Rows are how many rows were read, by the hash of the source's file.
@@ -134,7 +143,7 @@ func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
 		return err
 	}
 	s := store{dir}
-	_, err = s.register()
+	_, _, err = s.register()
 	for _, u := range src.Units {
 		if _, e := s.open(u); e != nil {
 			switch galien.KindOf(e) {
@@ -181,45 +190,84 @@ func (s store) clean(needed []lake.Unit) error {
 	return nil
 }
 
-// copyTo writes the rows of a query to a Parquet file.
-func copyTo(ctx context.Context, db executor, query, path string) error {
-	_, err := db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(path)+" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+// copyTo writes the rows of a query to a Parquet file that the key of a salt
+// seals.
+func copyTo(ctx context.Context, db executor, query, path, salt string) error {
+	_, err := db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(path)+" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ENCRYPTION_CONFIG "+engineSealed(salt)+")")
 	return duck.Error("keep rows", err)
 }
 
-// register returns the file of the register, or "" before the first.
-func (s store) register() (string, error) {
+// newSalt names a key that no load had before.
+func newSalt() string {
+	b := make([]byte, 8)
+	rand.Read(b) // it does not fail
+	return hex.EncodeToString(b)
+}
+
+// unlock gives the engine the keys of the salts.
+func (g *ingest) unlock(ctx context.Context, salts ...string) error {
+	for _, salt := range salts {
+		if g.unlocked[salt] {
+			continue
+		}
+		key, err := g.load.Vault.StoreKey(g.load.Name, salt)
+		if err != nil {
+			return err
+		}
+		if _, err := g.w.DB().ExecContext(ctx, "PRAGMA add_parquet_key('k"+salt+"', '"+base64.StdEncoding.EncodeToString(key)+"')"); err != nil {
+			return galien.Errorf(galien.Internal, "open store: the engine refuses the key") // its own words may quote it
+		}
+		g.unlocked[salt] = true
+	}
+	return nil
+}
+
+// sealedFiles is the SQL that reads Parquet files of the store, by salt; empty
+// without files.
+func sealedFiles(paths map[string][]string) string {
+	var parts []string
+	for _, salt := range slices.Sorted(maps.Keys(paths)) {
+		if len(paths[salt]) > 0 {
+			parts = append(parts, "FROM read_parquet("+list(paths[salt])+", encryption_config = "+engineSealed(salt)+")")
+		}
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// register returns the file of the register and its salt, or "" before the first.
+func (s store) register() (path, salt string, err error) {
 	found, err := filepath.Glob(filepath.Join(s.dir, register+"-*"+parquetExt))
 	if err != nil {
-		return "", fmt.Errorf("open register: %w", err)
+		return "", "", fmt.Errorf("open register: %w", err)
 	}
 	// After an interruption there are two, of which the larger has all that the
 	// other has.
-	var best string
 	var most int64
-	for _, path := range found {
-		got, err := hashOf(path)
+	for _, file := range found {
+		got, err := hashOf(file)
 		if err != nil {
-			return "", fmt.Errorf("open register: %w", err)
+			return "", "", fmt.Errorf("open register: %w", err)
 		}
-		if filepath.Base(path) != register+"-"+got[:16]+parquetExt {
-			return "", galien.Errorf(galien.Corrupt, "open register: %s in the vault is not what was written", filepath.Base(path))
+		base := strings.TrimSuffix(filepath.Base(file), parquetExt)
+		its, ok := strings.CutPrefix(base, register+"-"+got[:16]+"-")
+		if !ok {
+			return "", "", galien.Errorf(galien.Corrupt, "open register: %s in the vault is not what was written", filepath.Base(file))
 		}
-		info, err := os.Stat(path)
+		info, err := os.Stat(file)
 		if err != nil {
-			return "", fmt.Errorf("open register: %w", err)
+			return "", "", fmt.Errorf("open register: %w", err)
 		}
 		if info.Size() > most {
-			best, most = path, info.Size()
+			path, salt, most = file, its, info.Size()
 		}
 	}
-	return best, nil
+	return path, salt, nil
 }
 
 // saveRegister makes the register durable in the place of the one before.
-func (s store) saveRegister(ctx context.Context, db *sql.DB) error {
+func (s store) saveRegister(ctx context.Context, db *sql.DB, salt string) error {
 	temporary := filepath.Join(s.dir, unfinished+register)
-	if err := copyTo(ctx, db, "FROM "+register+" ORDER BY identity", temporary); err != nil {
+	if err := copyTo(ctx, db, "FROM "+register+" ORDER BY identity", temporary, salt); err != nil {
 		return err
 	}
 	err := func() error {
@@ -227,7 +275,7 @@ func (s store) saveRegister(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(s.dir, register+"-"+sum[:16]+parquetExt)
+		path := filepath.Join(s.dir, register+"-"+sum[:16]+"-"+salt+parquetExt)
 		if err := errors.Join(syncPath(temporary), os.Rename(temporary, path), syncPath(s.dir)); err != nil {
 			return err
 		}
