@@ -5,7 +5,7 @@
 #   make check   formatting, vet, staticcheck, module hashes, tests
 #   make bench-circe  the phenotype library on 300,000 to 10 million persons
 #   make bench-snds   an invented extraction of PERSONS persons and three years
-#   make demo    the whole journey on a small made-up population
+#   make demo    the whole journey on a small made-up country's claims
 #   make circe   every reference definition against OHDSI Circe's own answers
 #   make rules   every cleaning rule of the claims switched off, one by one
 #   make bench-vault  derivations, rotations, IDENTITIES without a collision, linking two sources of PERSONS

@@ -1,8 +1,8 @@
 // Package examples holds, inside the binary, the files of this folder that the
-// demonstration uses: three cohort definitions in the JSON that ATLAS exports
+// demonstration uses: six cohort definitions in the JSON that ATLAS exports
 // and one permit of each kind. It holds no data and no code.
 //
-//	b, err := examples.Files.ReadFile("cohorts/1-new-nsaid-users.json")
+//	b, err := examples.Files.ReadFile("cohorts/1-second-dose-men-12-29.json")
 package examples
 
 import "embed"

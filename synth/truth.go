@@ -55,7 +55,7 @@ type Association struct {
 	ExposedPersons int64   `json:"exposed_persons"`
 }
 
-// Cohort is the answer one definition of examples/cohorts must give.
+// Cohort is the answer one definition of the folder cohorts must give.
 type Cohort struct {
 	File    string `json:"file"`
 	Entry   int64  `json:"entry"` // persons with a qualifying entry event

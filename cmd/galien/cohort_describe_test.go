@@ -10,7 +10,7 @@ import (
 // A definition is told without a hub, in the language and form asked for, from
 // a file or from standard input.
 func TestCohortDescribe(t *testing.T) {
-	file := filepath.Join("..", "..", "examples", "cohorts", "2-bleeding-after-nsaid.json")
+	file := filepath.Join("..", "..", "synth", "cohorts", "2-bleeding-after-nsaid.json")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

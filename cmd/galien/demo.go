@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,21 +23,25 @@ import (
 
 	"galien"
 	"galien/examples"
-	"galien/synth"
+	"galien/synth/snds"
 )
 
 // demoMark is the file that says a folder was made by galien demo.
 const demoMark = "MADE-BY-GALIEN-DEMO"
 
+// demoPersons are enough for the planted effect to be seen.
+const demoPersons = 12_000
+
 func newDemoCommand() *cobra.Command {
 	d := demo{}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole journey on an invented population",
-		Long: `Make an invented population whose true answers are known, receive it in a new
-hub, ask three cohorts of it under permits, be refused, extract, release a
-table, and verify the hub and its audit log. Each step is the command one would
-type; the cohorts' answers are compared with the truth.
+		Short: "Show the whole journey on an invented country's claims",
+		Long: `Invent an extraction of the French claims (SNDS) whose true answers are known,
+receive it in a new hub, then the month that came later; ask a vaccine-safety
+question and others of it under permits, be refused, extract, release a table,
+and verify the hub and its audit log. Each step is the command one would type;
+the persons of each cohort are compared with the truth.
 
 Everything is written under --dir. A folder of an earlier demo is replaced; any
 other folder that holds files is left alone.`,
@@ -46,7 +52,7 @@ other folder that holds files is left alone.`,
 		},
 	}
 	cmd.Flags().StringVar(&d.dir, "dir", "demo", "folder of the demonstration")
-	cmd.Flags().IntVar(&d.persons, "persons", synth.DefaultPersons, "persons to invent")
+	cmd.Flags().IntVar(&d.persons, "persons", demoPersons, "persons to invent")
 	cmd.Flags().Uint64Var(&d.seed, "seed", 1, "chooses the population")
 	return cmd
 }
@@ -84,11 +90,11 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.prepare(); err != nil {
 		return err
 	}
-	truth, err := d.population(ctx)
+	known, err := d.population(ctx)
 	if err != nil {
 		return err
 	}
-	if err := d.journey(ctx, truth); err != nil {
+	if err := d.journey(ctx, known); err != nil {
 		return err
 	}
 	return d.summary(time.Since(began))
@@ -137,30 +143,93 @@ func (d *demo) copyExamples() error {
 	})
 }
 
-func (d *demo) population(ctx context.Context) (synth.Truth, error) {
-	d.heading("Invent a population with known answers")
-	start := time.Now()
-	truth, err := synth.Write(ctx, d.path("population"), synth.Config{Persons: d.persons, Seed: d.seed})
+// population invents the extraction, and puts its last month of claims aside.
+func (d *demo) population(ctx context.Context) (truth, error) {
+	dir := d.path("extraction")
+	d.heading("Invent a country's claims with known answers")
+	if _, err := d.galien(ctx, 0, 4, "synth", "snds", "--persons", strconv.Itoa(d.persons), "--years", "1",
+		"--seed", strconv.FormatUint(d.seed, 10), "--out", dir); err != nil {
+		return truth{}, err
+	}
+	month, err := d.putAside()
 	if err != nil {
-		return synth.Truth{}, err
+		return truth{}, err
 	}
-	took := time.Since(start)
-	var rows int64
-	for _, n := range truth.Rows {
-		rows += n
+	fmt.Fprintf(d.out, `  Planted: in men of 12 to 29, myocarditis is five times as frequent on days 1 to 7 after
+  the second dose of 2021, and as frequent as ever after the first.
+  Flux month %s, the last, goes to %s: it comes later.
+`, month, d.path("last-month"))
+	return readTruth(dir)
+}
+
+// putAside moves the claims of the last flux month to a folder of their own, and
+// returns its name.
+func (d *demo) putAside() (string, error) {
+	const action = "put the last month of claims aside"
+	claims := d.path("extraction", "input", "snds", "DCIR")
+	files, err := filepath.Glob(filepath.Join(claims, "ER_PRS_F_*.csv.gz"))
+	if err != nil || len(files) == 0 {
+		return "", galien.Errorf(galien.Internal, "%s: no claims in %s", action, claims)
 	}
-	fmt.Fprintf(d.out, "  %s persons, %s rows in %d OMOP CDM 5.4 files, %s to %s, of which %d rows are wrong on purpose.\n",
-		thousands(int64(truth.Persons)), thousands(rows+truth.WrongRows), len(truth.Rows), truth.Start, truth.End, truth.WrongRows)
-	fmt.Fprintf(d.out, "  Planted: bleeding is %.0f times as frequent in the %d days after an anti-inflammatory drug is started.\n  The true answers are in %s.\n",
-		truth.Association.HazardRatio, truth.Association.RiskDays, d.path("population", "truth.json"))
-	d.done(took, fmt.Sprintf("%s persons", thousands(int64(truth.Persons))))
-	return truth, nil
+	_, month, _ := strings.Cut(filepath.Base(slices.Max(files)), "_F_") // names end with AAAAMM
+	files, err = filepath.Glob(filepath.Join(claims, "*_"+month))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", action, err)
+	}
+	if err := os.Mkdir(d.path("last-month"), 0o700); err != nil {
+		return "", fmt.Errorf("%s: %w", action, err)
+	}
+	for _, f := range files {
+		if err := os.Rename(f, d.path("last-month", filepath.Base(f))); err != nil {
+			return "", fmt.Errorf("%s: %w", action, err)
+		}
+	}
+	return strings.TrimSuffix(month, ".csv.gz"), nil
+}
+
+// truth is what the generator knows of the answers.
+type truth struct {
+	answers map[string][]snds.Answer
+	// ratio is what a self-controlled case series finds of each dose, in the stays
+	// that files show; empty where it finds no estimate.
+	ratio [2]string
+}
+
+func readTruth(dir string) (truth, error) {
+	answers, err := snds.Answers(dir)
+	if err != nil {
+		return truth{}, err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "truth", "effects.json"))
+	if err != nil {
+		return truth{}, fmt.Errorf("read the truth: %w", err)
+	}
+	type dose struct {
+		Series struct{ IRR, Lo, Hi float64 } `json:"sccs"`
+	}
+	var effects struct {
+		Shown struct {
+			First  dose `json:"dose1"`
+			Second dose `json:"dose2"`
+		} `json:"linkable_truth"`
+	}
+	if err := json.Unmarshal(b, &effects); err != nil {
+		return truth{}, fmt.Errorf("read the truth: %w", err)
+	}
+	t := truth{answers: answers}
+	for i, d := range []dose{effects.Shown.First, effects.Shown.Second} {
+		t.ratio[i] = "no estimate"
+		if s := d.Series; s.IRR > 0 {
+			t.ratio[i] = fmt.Sprintf("%.1f (%.1f to %.1f)", s.IRR, s.Lo, s.Hi)
+		}
+	}
+	return t, nil
 }
 
 // journey is the demonstration proper: each step is a command of this binary.
-func (d *demo) journey(ctx context.Context, truth synth.Truth) error {
-	hub := d.path("hub")
-	cohort := func(i int) string { return d.path("cohorts", truth.Cohorts[i].File) }
+func (d *demo) journey(ctx context.Context, known truth) error {
+	hub, claims, month := d.path("hub"), d.path("extraction", "input", "snds"), d.path("last-month")
+	cohort := func(name string) string { return d.path("cohorts", name+".json") }
 	var err error
 	say := func(title string, want, lines int, args ...string) string {
 		if err != nil {
@@ -172,37 +241,49 @@ func (d *demo) journey(ctx context.Context, truth synth.Truth) error {
 		return strings.TrimSpace(out)
 	}
 	say("Make a hub", 0, 4, "init", hub)
-	say("Receive the tables: one snapshot, and a quarantine for what cannot be kept", 0, 2, "ingest", hub, "omop", d.path("population"))
-	say("Receive them again: nothing changes", 0, 6, "ingest", hub, "omop", d.path("population"))
-	say("What the hub holds", 0, 40, "status", hub)
-	say("What was not kept, and why", 0, 14, "quarantine", hub)
+	say("Receive all of it but the last month: cleaned by named rules, mapped to OMOP, one snapshot", 0, 9, "ingest", hub, "snds", claims)
+	say("Receive the last month alone: the lake grows by what its lines touch", 0, 8, "ingest", hub, "snds", month)
+	say("Receive it again: nothing changes", 0, 4, "ingest", hub, "snds", month)
+	say("What the hub holds", 0, 30, "status", hub)
+	say("What each cleaning rule did (rows touched, rows removed)", 0, 30, "source", "rules", "snds", hub, "--language", "en")
+	say("What was not kept, and why", 0, 8, "quarantine", hub)
 	steward := say("Grant a permit to the data steward (every row, inside the house)", 0, 4, "permit", "grant", hub, d.path("permits", "steward.yaml"))
 	researcher := say("Grant a permit to a researcher (some columns, dates to the month)", 0, 4, "permit", "grant", hub, d.path("permits", "researcher.yaml"))
 	aggregates := say("Grant a permit for tables only", 0, 4, "permit", "grant", hub, d.path("permits", "aggregates.yaml"))
-	run := func(title string, i int, out string, more ...string) {
-		args := append([]string{"cohort", "run", hub, "--permit", steward, cohort(i), "--out", out}, more...)
+	run := func(title, name, out string, more ...string) {
+		args := append([]string{"cohort", "run", hub, "--permit", steward, cohort(name), "--source-ids", "--out", out}, more...)
 		say(title, 0, 6, args...)
 		if err == nil {
-			err = d.compare(out, truth.Cohorts[i])
+			err = d.compare(out, name, known.answers[name])
 		}
 	}
-	run("Run cohort 1, as ATLAS exports it: new users of anti-inflammatory drugs", 0, d.path("answers", "cohort-1"))
-	run("Run cohort 2: those of them who bleed within 30 days, and never did before", 1, d.path("answers", "cohort-2"))
-	run("Run cohort 3: diabetes on metformin with a high HbA1c, no heart failure", 2, d.path("answers", "cohort-3"))
-	run("Run cohort 2 on the other engine, plain Go in memory: the same answer", 1, d.path("answers", "cohort-2-oracle"), "--engine", "oracle")
-	say("Count it under the permit for tables: no row comes out, small numbers are withheld", 0, 8,
-		"cohort", "count", hub, "--permit", aggregates, cohort(1))
-	say("Ask for more than the permit grants: refused, and written down", 4, 8,
-		"cohort", "count", hub, "--permit", researcher, cohort(2))
-	say("Extract the permitted columns of new users, under ids of this permit alone", 0, 14,
-		"extract", hub, "--permit", researcher, "--cohort", cohort(0), "--out", d.path("answers", "extract"), "--format", "csv")
+	run("Run cohort 1, as ATLAS exports it: men of 12 to 29 at their second dose", snds.SecondDose, d.path("answers", "cohort-1"))
+	run("Run cohort 2: those of them in hospital with myocarditis on days 1 to 7", snds.MyocarditisAfterSecondDose, d.path("answers", "cohort-2"))
+	run("Run cohort 3: the same days after the first dose", snds.MyocarditisAfterFirstDose, d.path("answers", "cohort-3"))
+	if err == nil {
+		fmt.Fprintf(d.out, `  So %d men after the second dose and %d after the first, in windows of the same length.
+  A self-controlled case series over the truth finds a rate ratio (95 %% CI) of %s
+  after the second dose and of %s after the first; five and one were planted.
+`, len(known.answers[snds.MyocarditisAfterSecondDose]), len(known.answers[snds.MyocarditisAfterFirstDose]), known.ratio[1], known.ratio[0])
+	}
+	run("Run cohort 4: new users of cyproterone, without those whose dispensing was cancelled", snds.NewCyproteroneUsers, d.path("answers", "cohort-4"))
+	run("Run cohort 2 on another engine, plain Go over rows in memory: the same answer", snds.MyocarditisAfterSecondDose, d.path("answers", "cohort-2-oracle"), "--engine", "oracle")
+	say("Count it under the permit for tables: no row comes out, small numbers are withheld", 0, 10,
+		"cohort", "count", hub, "--permit", aggregates, cohort(snds.MyocarditisAfterSecondDose))
+	say("Ask for more than the permit grants, acts of surgery: refused, and written down", 4, 8,
+		"cohort", "count", hub, "--permit", researcher, cohort(snds.MeningiomaAfterCyproterone))
+	say("Extract the permitted columns of cohort 1, under ids of this permit alone", 0, 14,
+		"extract", hub, "--permit", researcher, "--cohort", cohort(snds.SecondDose), "--out", d.path("answers", "extract"), "--format", "csv")
 	if err == nil {
 		err = d.show(d.path("answers", "extract", "drug_exposure.csv"), 4)
 	}
-	say("A table of new users by sex and age, small cells withheld", 0, 40,
-		"table", hub, "--permit", aggregates, "--cohort", cohort(0), "--by", "sex,age_group")
-	say("Release a table by sex, age and year", 0, 14,
-		"release", hub, "--permit", aggregates, "--cohort", cohort(0), "--by", "sex,age_group,year", "--out", d.path("answers", "release"))
+	say("A table of first doses by sex and age, small cells withheld", 0, 40,
+		"table", hub, "--permit", aggregates, "--cohort", cohort(snds.FirstDose), "--by", "sex,age_group")
+	if err == nil {
+		fmt.Fprint(d.out, "  Person-years begin with a person's first care in the files: for some a stay of 2009 or 2012.\n")
+	}
+	say("Release that table", 0, 14,
+		"release", hub, "--permit", aggregates, "--cohort", cohort(snds.FirstDose), "--by", "sex,age_group", "--out", d.path("answers", "release"))
 	say("Check every file of the hub", 0, 12, "fsck", hub)
 	say("The last entries of the audit log", 0, 12, "audit", "show", hub, "--limit", "6")
 	say("Verify the audit log", 0, 4, "audit", "verify", hub)
@@ -298,8 +379,9 @@ func (d *demo) show(path string, lines int) error {
 	return nil
 }
 
-// compare holds a cohort's answer against what the generator knows.
-func (d *demo) compare(dir string, want synth.Cohort) error {
+// compare holds a cohort's answer against what the generator knows: the same
+// persons, by the ids of the source, on the same days.
+func (d *demo) compare(dir, name string, want []snds.Answer) error {
 	f, err := os.Open(filepath.Join(dir, "cohort.csv"))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
@@ -309,28 +391,22 @@ func (d *demo) compare(dir string, want synth.Cohort) error {
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	persons := map[string]bool{}
-	var days int64
-	for i, r := range rows {
-		if i == 0 {
-			continue
-		}
-		start, err := galien.ParseDate(r[2])
-		if err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		end, err := galien.ParseDate(r[3])
-		if err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		persons[r[1]] = true
-		days += int64(end.DaysSince(start)) + 1
+	var got, known []string
+	for _, r := range rows[1:] {
+		got = append(got, r[1]+" "+r[2])
 	}
-	if int64(len(persons)) != want.Persons || days != want.Days {
-		return galien.Errorf(galien.Internal, "demo: %s gave %d persons and %d days; the generator knows %d and %d",
-			want.File, len(persons), days, want.Persons, want.Days)
+	for _, a := range want {
+		known = append(known, a.Source+" "+a.Day.String())
 	}
-	result := fmt.Sprintf("%s persons, %s days: the true answer", thousands(want.Persons), thousands(want.Days))
+	slices.Sort(got)
+	slices.Sort(known)
+	if !slices.Equal(got, known) {
+		return galien.Errorf(galien.Internal, "demo: %s gave %d rows that are not the %d that the generator knows", name, len(got), len(known))
+	}
+	result := fmt.Sprintf("%s persons: the true ones, on the true days", thousands(int64(len(want))))
+	if len(want) == 1 {
+		result = "1 person: the true one, on the true day"
+	}
 	fmt.Fprintf(d.out, "  %s\n", result)
 	d.steps[len(d.steps)-1].result = result
 	return nil

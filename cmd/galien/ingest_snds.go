@@ -53,6 +53,9 @@ func printClaims(w io.Writer, hub string, r snds.Report, seconds float64) error 
 	}
 	fmt.Fprintf(w, "%s: %d persons from %d rows, %d in quarantine, %.1f s (%.0f rows/s).\n\n",
 		committed(r.Snapshot, r.Changed), r.Persons, r.Read, r.Quarantined, seconds, float64(r.Read)/max(seconds, 0.001))
+	if r.Grown {
+		fmt.Fprint(w, "The lake grew: only the care that the delivery touches was mapped anew.\n\n")
+	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "table read\tfiles\trows\tin quarantine\t")
 	for _, t := range r.Files {

@@ -24,7 +24,7 @@ that opens it is in HUB/vault.key, to be moved to another disk (see galien vault
 			if err := createHub(args[0], time.Now(), rand.Reader); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Hub made in %s. Next: galien ingest %s omop DIR\n", args[0], args[0])
+			fmt.Fprintf(cmd.OutOrStdout(), "Hub made in %s. Next: galien ingest %s KIND DIR, where KIND is omop, snds or pmsi\n", args[0], args[0])
 			return nil
 		},
 	}

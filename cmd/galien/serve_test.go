@@ -38,7 +38,7 @@ func population(t *testing.T, seed uint64) (string, synth.Truth) {
 
 func exampleCohorts(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "cohorts", "*.json"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "synth", "cohorts", "*.json"))
 	if err != nil || len(files) != 3 {
 		t.Fatalf("example cohorts: %v, %v", files, err)
 	}

@@ -133,7 +133,7 @@ func tableBytes(t lake.Table) (n int64) {
 
 func (s status) print(w io.Writer, hub string) error {
 	if s.Snapshot == "" {
-		_, err := fmt.Fprintf(w, "The hub %s holds no snapshot yet. Next: galien ingest %s omop DIR\n", hub, hub)
+		_, err := fmt.Fprintf(w, "The hub %s holds no snapshot yet. Next: galien ingest %s KIND DIR, where KIND is omop, snds or pmsi\n", hub, hub)
 		return err
 	}
 	fmt.Fprintf(w, "Snapshot %s: %d persons, %d rows, %s. Vocabulary %s.\n", s.Snapshot, s.Persons, s.Rows, size(s.Bytes), orNone(s.Vocabulary))

@@ -374,14 +374,14 @@ func TestWholeDefinition(t *testing.T) {
 
 func example(t *testing.T, name string) *cohort.Definition {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "examples", "cohorts", name+".json"))
+	b, err := os.ReadFile(filepath.Join("..", "..", "synth", "cohorts", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return read(t, b)
 }
 
-// The three definitions of the demo.
+// The three definitions of the synthetic population.
 func TestExamples(t *testing.T) {
 	expect(t, "1", example(t, "1-new-nsaid-users"), 3, []string{
 		"The cohort period runs from the index date to the end of the continuous exposure to “Anti-inflammatory drugs” that covers the index date, at the latest to the end of the observation period in which the index date lies; where no exposure covers it, to that end of observation.",

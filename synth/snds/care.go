@@ -268,7 +268,9 @@ func (g *generator) hormone(p *person) {
 	for last := min(p.exit, day.AddDays(360+p.d.Below(1000))); open && day <= last; day, open = g.openDay(p, day.AddDays(28+p.d.Below(4))) {
 		l := dispensing(day)
 		g.happened(p, &l)
-		g.emit(p, p.identityAt(day), day, g.lag(p, day), []line{l})
+		who := p.identityAt(day)
+		p.takesHormone(p.ids[who].idt(), day)
+		g.emit(p, who, day, g.lag(p, day), []line{l})
 	}
 }
 

@@ -185,7 +185,7 @@ func (g *generator) sortedRules() []rule {
 // live simulates person i and writes it, reusing the memory of the one before.
 func (g *generator) live(i int) {
 	p := &g.who
-	*p = person{index: i, id: string(appendPadded([]byte("P"), i+1, 8)), ids: p.ids[:0], drugs: p.drugs[:0], once: p.once[:0], doses: p.doses[:0], stays: p.stays[:0]}
+	*p = person{index: i, id: string(appendPadded([]byte("P"), i+1, 8)), ids: p.ids[:0], drugs: p.drugs[:0], once: p.once[:0], doses: p.doses[:0], stays: p.stays[:0], hormones: p.hormones[:0]}
 	g.born(p)
 	g.rights(p)
 	p.pharmacy, p.doctor = 920_000_000+p.d.Below(20_000), 910_000_000+p.d.Below(50_000)
@@ -197,6 +197,7 @@ func (g *generator) live(i int) {
 	g.diseases(p)
 	g.register(p)
 	g.nobodies(p)
+	g.answers(p)
 	g.effects[0].add(g, p, false)
 	g.effects[1].add(g, p, true)
 }

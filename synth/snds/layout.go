@@ -131,6 +131,7 @@ var (
 const (
 	tAld = iota
 	tAmbiguous
+	tCohorts
 	tConsultations
 	tDeaths
 	tDevices
@@ -153,6 +154,7 @@ var truthLayouts = [truthTables]struct {
 }{
 	{"ald", columns("person_id cim10 etm_nat start end start_min end_max raw_rows")},
 	{"ambiguous", columns("kind id true_person candidates what_a_correct_program_may_do RNG_NAI_in_file")},
+	{"cohorts", columns("cohort person_id BEN_IDT_ANO date")},
 	{"consultations", columns("person_id date prs_nat_ref specialty")},
 	{"deaths", columns("person_id date in_IR_BEN_R in_KI_linked in_PMSI cause other_causes cause_obtainable obtainable")},
 	{"devices", columns("person_id date lpp quantity")},

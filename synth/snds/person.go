@@ -43,6 +43,7 @@ type person struct {
 	doses    []galien.Date
 	exposed  bool // to cyproterone, net
 	since    galien.Date
+	hormones []firstBox
 	stays    []stay
 	deathBen bool
 	deathPM  bool // the death is the way out of a stay

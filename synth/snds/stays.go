@@ -23,6 +23,7 @@ type stay struct {
 	died        bool
 	planted     string
 	status      string
+	source      string // BEN_IDT_ANO of the number it was written under
 }
 
 type stayAct struct {
@@ -245,7 +246,7 @@ func (g *generator) writeStay(p *person, s *stay) {
 	year := s.exit.Year()
 	who := p.identityAt(s.entry)
 	id := &p.ids[who]
-	s.status = p.fate(who, true)
+	s.source, s.status = id.idt(), p.fate(who, true)
 	h := &hospitals[s.site]
 	number := p.shownNumber(s.status, id)
 	returns, wrong := -1, 9
