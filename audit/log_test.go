@@ -608,9 +608,11 @@ func TestKill(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		last := int64(-1)
-		// The instant of the kill drifts through the steps of an append.
-		time.AfterFunc(time.Duration(20_000+k*7_919%20_000)*time.Microsecond, func() { cmd.Process.Kill() })
 		for lines.Scan() {
+			if last < 0 {
+				// The instant of the kill drifts through the steps of an append.
+				time.AfterFunc(time.Duration(k*7_919%20_000)*time.Microsecond, func() { cmd.Process.Kill() })
+			}
 			if n, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
 				last = n
 			} else {
