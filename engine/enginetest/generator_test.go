@@ -111,6 +111,9 @@ func TestEnumerationsAreTheModels(t *testing.T) {
 	}
 	for face, values := range kinds {
 		var known []string
+		if face == reflect.TypeFor[cohort.Filter]() {
+			values = append(slices.Clone(values), restated...)
+		}
 		for _, v := range values {
 			known = append(known, reflect.TypeOf(v).Name())
 		}
