@@ -11,7 +11,7 @@ import (
 
 // Random definitions over hostile data have the oracle's answers.
 func TestDifferential(t *testing.T) {
-	enginetest.Differential(t, 1, 500, open(t))
+	enginetest.Differential(t, 1, 200, open(t))
 }
 
 // Every part of the model changes some answer. Those of single domains, which
