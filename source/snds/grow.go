@@ -100,7 +100,8 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 	}
 	statements := []string{"CREATE SCHEMA before", "USE before", "CREATE TABLE before.ledger AS FROM shape_ledger",
 		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'",
-		"CREATE VIEW before.field_telling AS " + g.tellings("added")}
+		"CREATE VIEW before.field_telling AS " + g.tellings("added"),
+		"CREATE VIEW before.clean_provider AS SELECT provider_id, executor FROM provider"}
 	for _, table := range shapes {
 		statements = append(statements, "CREATE VIEW before.due_"+table+" AS FROM "+g.files(table, g.parts.gone))
 	}

@@ -211,7 +211,8 @@ func (g *ingest) assignKeys(ctx context.Context) error {
 
 // nameProviders gives the professionals of the units numbers that say nothing.
 func (g *ingest) nameProviders(ctx context.Context) error {
-	return g.exchange(ctx, "SELECT DISTINCT executor FROM unit_executor", "provider", "executor VARCHAR, provider_id BIGINT",
+	gone := g.files("executor", g.parts.gone) // whom what the lake has may name
+	return g.exchange(ctx, "SELECT DISTINCT executor FROM (SELECT executor FROM unit_executor UNION ALL SELECT executor FROM "+gone+")", "provider", "executor VARCHAR, provider_id BIGINT",
 		func(number string) int64 { return g.load.Vault.Surrogate("professional", number) })
 }
 

@@ -1,0 +1,68 @@
+package snds
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// consultations is a month of consultations, one a line: day and professional.
+func consultations(month string, psa string, lines ...string) string {
+	text := strings.ReplaceAll(nineKeys, " ", ";") + ";BEN_NIR_PSA;BEN_RNG_GEM;EXE_SOI_DTD;PRS_NAT_REF;PRS_ACT_QTE;PFS_EXE_NUM\n"
+	for i, l := range lines {
+		day, executor, _ := strings.Cut(l, " ")
+		text += fmt.Sprintf("1;%s-01;1;1;1;2018-12-20;01C001000;%d;0;%s;1;%s;1111;1;%s\n", month, i+1, psa, day, executor)
+	}
+	return text
+}
+
+// visits returns the rows of visit_occurrence.
+func (h hub) visits(t testing.TB) (rows []string) {
+	t.Helper()
+	snap, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = snap.Read(t.Context(), "visit_occurrence", []string{"person_id", "visit_start_date", "provider_id", "visit_occurrence_id"}, func(row []any) error {
+		rows = append(rows, fmt.Sprint(row...))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// folder writes files into a folder of their own.
+func folder(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		put(t, dir, name, text)
+	}
+	return dir
+}
+
+// TestProfessionalGone brings a month again without a professional whom no other
+// month names: the lake grows, and is the one that the files give together.
+func TestProfessionalGone(t *testing.T) {
+	var many []string
+	for i := range 20 {
+		many = append(many, fmt.Sprintf("2019-01-%02d 1000000A", i+1))
+	}
+	year := map[string]string{"ER_PRS_F_201902.csv": consultations("2019-02", "PSAPSAPSAPSAPSA01", many...),
+		"ER_PRS_F_201903.csv": consultations("2019-03", "PSAPSAPSAPSAPSA01", "2019-02-15 2000000B")}
+	again := map[string]string{"ER_PRS_F_201903.csv": consultations("2019-03", "PSAPSAPSAPSAPSA01", "2019-02-15 1000000A")}
+	h, all := newHub(t), newHub(t)
+	h.ingest(t, write(t, year))
+	if r := h.ingest(t, folder(t, again)); !r.Grown {
+		t.Error("the lake did not grow")
+	}
+	year["ER_PRS_F_201903.csv"] = again["ER_PRS_F_201903.csv"]
+	all.ingest(t, write(t, year))
+	if got, want := h.visits(t), all.visits(t); !slices.Equal(got, want) {
+		t.Errorf("visits\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
