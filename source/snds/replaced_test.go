@@ -2,9 +2,13 @@ package snds
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"galien"
 )
 
 // consultations is a month of consultations, one a line: day and professional.
@@ -64,5 +68,53 @@ func TestProfessionalGone(t *testing.T) {
 	all.ingest(t, write(t, year))
 	if got, want := h.visits(t), all.visits(t); !slices.Equal(got, want) {
 		t.Errorf("visits\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestLostRegister loses, or spoils, the register of short numbers: nothing is
+// built on lines whose persons nobody knows any more, and a load of all files
+// starts another.
+func TestLostRegister(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"spoilt":  func(path string) error { return os.Truncate(path, 100) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t)
+			h.ingest(t, write(t, nil))
+			want := h.drugs(t)
+			found, err := filepath.Glob(filepath.Join(h.dir, "vault", "store", "snds", "number-*"))
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			if err := spoil(found[0]); err != nil {
+				t.Fatal(err)
+			}
+			snap, err := h.lake.Current()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			if err := Check(h.vault, snap.Manifest.Sources[0], func(s string) { said = append(said, s) }); err != nil {
+				t.Fatal(err)
+			}
+			if len(said) != 1 || !strings.Contains(said[0], "register") {
+				t.Errorf("the check says %v", said)
+			}
+			// One who comes before in the order of numbers.
+			more := tiny["IR_BEN_R.csv"] + strings.Split(strings.NewReplacer("PSA01", "PSA00", "ANO01", "ANO00").Replace(tiny["IR_BEN_R.csv"]), "\n")[1] + "\n"
+			_, err = Ingest(t.Context(), h.load(folder(t, map[string]string{"IR_BEN_R.csv": more})))
+			if galien.KindOf(err) != galien.Corrupt {
+				t.Errorf("a load upon it: %v; drugs %v, were %v", err, h.drugs(t), want)
+			}
+			load := h.load(write(t, map[string]string{"IR_BEN_R.csv": more}))
+			load.Afresh = true
+			if _, err := Ingest(t.Context(), load); err != nil {
+				t.Error(err)
+			}
+			if got := h.drugs(t); !slices.Equal(got, want) {
+				t.Errorf("drugs %v, were %v", got, want)
+			}
+		})
 	}
 }

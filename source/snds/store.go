@@ -143,7 +143,10 @@ func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
 		return err
 	}
 	s := store{dir}
-	_, _, err = s.register()
+	path, _, err := s.register()
+	if err == nil && path == "" && slices.ContainsFunc(src.Units, isClaims) {
+		err = galien.Errorf(galien.Corrupt, "open register: the vault has nothing of it")
+	}
 	for _, u := range src.Units {
 		if _, e := s.open(u); e != nil {
 			switch galien.KindOf(e) {
@@ -155,7 +158,7 @@ func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
 		}
 	}
 	if galien.KindOf(err) == galien.Corrupt {
-		report(err.Error() + "; ingest every file of the source with --afresh")
+		report(err.Error() + "; bring every file of the DCIR again")
 		return nil
 	}
 	return err
@@ -180,7 +183,7 @@ func (s store) clean(needed []lake.Unit) error {
 		return fmt.Errorf("clean store: %w", err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() || slices.ContainsFunc(needed, func(u lake.Unit) bool { return u.Content == e.Name() }) {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), unfinished) || slices.ContainsFunc(needed, func(u lake.Unit) bool { return u.Content == e.Name() }) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
