@@ -264,7 +264,13 @@ func TestDamagedStore(t *testing.T) {
 			if galien.KindOf(err) != galien.Corrupt || !strings.Contains(err.Error(), "bring the files of DCIR 201901 again") {
 				t.Errorf("a month more: %v", err)
 			}
-			h.ingest(t, write(t, next))
+			if r := h.ingest(t, write(t, nil)); r.Changed || r.Snapshot != snap.ID {
+				t.Errorf("the same files again: the lake changed %v", r.Changed)
+			}
+			if check(); len(found) > 0 {
+				t.Errorf("after the same files again the check found %v", found)
+			}
+			h.ingest(t, month)
 			if got := h.drugs(t); len(got) != 2 {
 				t.Errorf("drugs %v", got)
 			}

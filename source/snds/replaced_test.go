@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"galien"
+	"galien/lake"
 )
 
 // consultations is a month of consultations, one a line: day and professional.
@@ -117,4 +118,67 @@ func TestLostRegister(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNumberGone brings beneficiaries among whom one is missing, or stands for
+// two persons, and then the month again: a line of a number that nobody has is
+// in quarantine, whatever the hub knew before.
+func TestNumberGone(t *testing.T) {
+	row := strings.Split(tiny["IR_BEN_R.csv"], "\n")[1] + "\n"
+	for name, persons := range map[string]string{
+		"gone":    strings.ReplaceAll(tiny["IR_BEN_R.csv"], "PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA02"),
+		"of two":  tiny["IR_BEN_R.csv"] + strings.ReplaceAll(row, "ANO01", "ANO02"),
+		"no rank": strings.ReplaceAll(tiny["IR_BEN_R.csv"], "SA01;1;", "SA01;;"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, fresh := newHub(t), newHub(t)
+			h.ingest(t, write(t, nil))
+			r := h.ingest(t, folder(t, map[string]string{"IR_BEN_R.csv": persons}))
+			if i := slices.IndexFunc(r.Rules, func(c lake.RuleCount) bool { return c.Rule == "P06" }); i < 0 || r.Rules[i].Removed != 1 || len(h.drugs(t)) != 0 {
+				t.Errorf("with other beneficiaries %v, drugs %v", r.Rules, h.drugs(t))
+			}
+			got := h.ingest(t, write(t, map[string]string{"IR_BEN_R.csv": persons}))
+			want := fresh.ingest(t, write(t, map[string]string{"IR_BEN_R.csv": persons}))
+			if want.Quarantined != 1 || got.Quarantined != 1 || !slices.Equal(got.Rules, want.Rules) {
+				t.Errorf("%d in quarantine, %v; a new hub has %d, %v", got.Quarantined, got.Rules, want.Quarantined, want.Rules)
+			}
+		})
+	}
+}
+
+// TestNumberKnownLater brings a beneficiary after the month, and then the month
+// again: the dispensing has the id that it has in a hub that knew her at once,
+// and the quarantine is empty in the end.
+func TestNumberKnownLater(t *testing.T) {
+	h, fresh := newHub(t), newHub(t)
+	nobody := strings.ReplaceAll(tiny["IR_BEN_R.csv"], "PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA02")
+	fresh.ingest(t, write(t, nil))
+	want := fresh.ids(t)
+	if r := h.ingest(t, write(t, map[string]string{"IR_BEN_R.csv": nobody})); r.Quarantined != 1 || len(h.drugs(t)) != 0 {
+		t.Fatalf("%d in quarantine, drugs %v", r.Quarantined, h.drugs(t))
+	}
+	if r := h.ingest(t, folder(t, map[string]string{"IR_BEN_R.csv": tiny["IR_BEN_R.csv"]})); r.Quarantined != 1 || !slices.Equal(h.ids(t), want) {
+		t.Errorf("with the beneficiary: %d in quarantine, drugs %v, want %v", r.Quarantined, h.ids(t), want)
+	}
+	if r := h.ingest(t, write(t, nil)); r.Quarantined != 0 || !slices.Equal(h.ids(t), want) {
+		t.Errorf("with the month again: %d in quarantine (%v), drugs %v, want %v", r.Quarantined, r.Reasons, h.ids(t), want)
+	}
+}
+
+// ids returns the ids of drug_exposure.
+func (h hub) ids(t testing.TB) (ids []int64) {
+	t.Helper()
+	snap, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = snap.Read(t.Context(), "drug_exposure", []string{"drug_exposure_id"}, func(row []any) error {
+		ids = append(ids, row[0].(int64))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(ids)
+	return ids
 }

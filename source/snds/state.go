@@ -43,6 +43,9 @@ func (g *ingest) number(ctx context.Context) error {
 	if err != nil {
 		return duck.Error(action, err)
 	}
+	if err := g.clean(ctx, db, "04-numbers"); err != nil {
+		return err
+	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 && path != "" {
 		return err
 	}

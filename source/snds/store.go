@@ -51,6 +51,8 @@ type kept struct {
 	Salt string `json:"salt"`
 	// Files are the hashes of the Parquet files, by name.
 	Files map[string]string `json:"files"`
+	// Numbers names the beneficiary tables beside which lines of care were read.
+	Numbers string `json:"numbers,omitempty"`
 	// Rows are how many rows were read, by the hash of the source's file.
 	Rows map[string]int64 `json:"rows"`
 	// Problems are the rows that could not be kept, by the hash of the file.
