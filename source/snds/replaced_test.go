@@ -120,6 +120,29 @@ func TestLostRegister(t *testing.T) {
 	}
 }
 
+// TestSameLinesInTwoMonths brings lines twice under two months, and one of the
+// two again: the refusal says what helps, and that does.
+func TestSameLinesInTwoMonths(t *testing.T) {
+	var many []string
+	for i := range 25 {
+		many = append(many, fmt.Sprintf("2019-01-%02d 1000000A", i+1))
+	}
+	year := map[string]string{"ER_PRS_F_201902.csv": consultations("2019-02", "PSAPSAPSAPSAPSA01", many...),
+		"ER_PRS_F_201903.csv": consultations("2019-02", "PSAPSAPSAPSAPSA01", many[:3]...)}
+	again := map[string]string{"ER_PRS_F_201903.csv": consultations("2019-03", "PSAPSAPSAPSAPSA01", "2019-02-15 1000000A")}
+	h := newHub(t)
+	h.ingest(t, write(t, year))
+	if _, err := Ingest(t.Context(), h.load(folder(t, again))); galien.KindOf(err) != galien.Conflict || !strings.Contains(err.Error(), "--afresh") {
+		t.Errorf("one of the months again: %v", err)
+	}
+	year["ER_PRS_F_201903.csv"] = again["ER_PRS_F_201903.csv"]
+	load := h.load(write(t, year))
+	load.Afresh = true
+	if _, err := Ingest(t.Context(), load); err != nil || len(h.visits(t)) != 26 {
+		t.Errorf("all afresh: %d visits, %v", len(h.visits(t)), err)
+	}
+}
+
 // TestNumberGone brings beneficiaries among whom one is missing, or stands for
 // two persons, and then the month again: a line of a number that nobody has is
 // in quarantine, whatever the hub knew before.

@@ -88,7 +88,7 @@ CREATE TEMP VIEW kept_detail AS
 SELECT * FROM detailed d ANTI JOIN repeated r ON r.id = d.id
 WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan
 UNION ALL
-SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id)) AS id) FROM detailed d SEMI JOIN repeated r ON r.id = d.id
+SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id ORDER BY day, executor, prescriber, nature, rng, identity, psa)) AS id) FROM detailed d SEMI JOIN repeated r ON r.id = d.id
 WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan;
 
 CREATE TEMP VIEW out_care AS
