@@ -79,7 +79,7 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 		return Report{}, err
 	}
 	if had && before.Reader == ReaderVersion && before.Delivery == deliveryID(g.units) && slices.Equal(before.Without, without) && g.whole() {
-		return Report{Source: load.Name, Snapshot: g.base.ID, Persons: g.base.Manifest.Persons, Quarantined: before.Quarantined, Rules: before.Rules, Without: without,
+		return Report{Source: load.Name, Snapshot: g.base.ID, Persons: g.base.Manifest.Persons, Rules: before.Rules, Without: without,
 			Files: []TableReport{}, Written: []Written{}, SetAside: d.setAside, Ignored: d.ignored}, nil
 	}
 	if err := g.openKept(); err != nil {
