@@ -170,6 +170,39 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
+// TestQuarantineOfTwoFields spoils two fields of some rows and the second of
+// others: every row is found, under the first of its fields.
+func TestQuarantineOfTwoFields(t *testing.T) {
+	prs := tiny["ER_PRS_F_201901.csv"]
+	line := strings.Split(prs, "\n")[1] + "\n"
+	want := map[int64]string{}
+	for n := int64(3); n < 43; n++ {
+		spoilt := strings.Replace(strings.Replace(line, "1;2019", fmt.Sprint(n, ";2019"), 1), ";3313;2", ";3313;many", 1)
+		want[n] = "prs_act_qte"
+		if n%2 == 1 {
+			spoilt = strings.Replace(spoilt, "2018-12-19", "2018-02-30", 1)
+			want[n] = "exe_soi_dtd"
+		}
+		prs += spoilt
+	}
+	h := newHub(t)
+	h.ingest(t, write(t, map[string]string{"ER_PRS_F_201901.csv": prs}))
+	snap, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = source.ReadIndex(filepath.Join(h.dir, "quarantine"), snap.Manifest.Sources[0].Quarantine, func(x source.Rejection) error {
+		if want[x.Line] != x.Field {
+			t.Errorf("line %d is there for %q, want %q", x.Line, x.Field, want[x.Line])
+		}
+		delete(want, x.Line)
+		return nil
+	})
+	if err != nil || len(want) > 0 {
+		t.Errorf("%d lines were not found (%v)", len(want), err)
+	}
+}
+
 // TestDamaged gives deliveries that are not whole: an error that names the
 // file, and the lake as it was.
 func TestDamaged(t *testing.T) {
@@ -264,7 +297,13 @@ func TestDamagedStore(t *testing.T) {
 			if galien.KindOf(err) != galien.Corrupt || !strings.Contains(err.Error(), "bring the files of DCIR 201901 again") {
 				t.Errorf("a month more: %v", err)
 			}
-			h.ingest(t, write(t, next))
+			if r := h.ingest(t, write(t, nil)); r.Changed || r.Snapshot != snap.ID {
+				t.Errorf("the same files again: the lake changed %v", r.Changed)
+			}
+			if check(); len(found) > 0 {
+				t.Errorf("after the same files again the check found %v", found)
+			}
+			h.ingest(t, month)
 			if got := h.drugs(t); len(got) != 2 {
 				t.Errorf("drugs %v", got)
 			}

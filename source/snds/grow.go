@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"galien"
 	"galien/cdm"
 	"galien/lake"
 	"galien/lake/duck"
@@ -100,7 +101,8 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 	}
 	statements := []string{"CREATE SCHEMA before", "USE before", "CREATE TABLE before.ledger AS FROM shape_ledger",
 		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'",
-		"CREATE VIEW before.field_telling AS " + g.tellings("added")}
+		"CREATE VIEW before.field_telling AS " + g.tellings("added"),
+		"CREATE VIEW before.clean_provider AS SELECT provider_id, executor FROM provider"}
 	for _, table := range shapes {
 		statements = append(statements, "CREATE VIEW before.due_"+table+" AS FROM "+g.files(table, g.parts.gone))
 	}
@@ -145,7 +147,11 @@ func (g *ingest) change(ctx context.Context, t cdm.Table, query string) error {
 	if _, err := g.w.DB().ExecContext(ctx, "CREATE TABLE "+now+" AS "+query); err != nil {
 		return duck.Error("map "+t.Name, err)
 	}
-	return g.w.StageChange(ctx, t,
+	err := g.w.StageChange(ctx, t,
 		fmt.Sprintf("FROM %s EXCEPT ALL FROM %s", now, before),
 		fmt.Sprintf("SELECT person_id, %s FROM (FROM %s EXCEPT ALL FROM %s)", strings.ToLower(t.PrimaryKey()), before, now))
+	if galien.KindOf(err) == galien.Conflict {
+		return galien.Errorf(galien.Conflict, "%w: this delivery cannot be added to such a lake, as where two months hold the same lines; bring every file, each line once, with --afresh", err)
+	}
+	return err
 }

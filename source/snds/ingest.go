@@ -78,7 +78,7 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 	if g.units, err = plan(g.before.Units, g.delivered); err != nil {
 		return Report{}, err
 	}
-	if had && before.Reader == ReaderVersion && before.Delivery == deliveryID(g.units) && slices.Equal(before.Without, without) {
+	if had && before.Reader == ReaderVersion && before.Delivery == deliveryID(g.units) && slices.Equal(before.Without, without) && g.whole() {
 		return Report{Source: load.Name, Snapshot: g.base.ID, Persons: g.base.Manifest.Persons, Rules: before.Rules, Without: without,
 			Files: []TableReport{}, Written: []Written{}, SetAside: d.setAside, Ignored: d.ignored}, nil
 	}
@@ -199,8 +199,8 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 }
 
 // readBatches reads the units of the delivery that are of some kinds, several at
-// once. What an earlier load read of the same files, and was interrupted, is
-// not read again.
+// once. What an earlier load read of the same files, beside the same
+// beneficiaries, is not read again.
 func (g *ingest) readBatches(ctx context.Context, of func(u unit) bool) error {
 	var list []batch
 	for _, b := range g.delivered {
@@ -210,7 +210,7 @@ func (g *ingest) readBatches(ctx context.Context, of func(u unit) bool) error {
 	}
 	return parallel(ctx, len(list), func(ctx context.Context, i int) error {
 		b := list[i]
-		k, err := g.store.open(b.Unit)
+		k, err := g.stored(b)
 		if err == nil {
 			for _, n := range b.inputs {
 				in := g.d.inputs[n]
@@ -225,6 +225,39 @@ func (g *ingest) readBatches(ctx context.Context, of func(u unit) bool) error {
 		defer g.guard.Unlock()
 		g.pages[b.Content] = k
 		return nil
+	})
+}
+
+// stored opens what the store has of a unit of the delivery. It fails with
+// NotFound also where that was read beside other beneficiaries, since the unit
+// says which numbers nobody had.
+func (g *ingest) stored(b batch) (kept, error) {
+	k, err := g.store.open(b.Unit)
+	if err == nil && k.Numbers != g.numbers(b) {
+		err = galien.Errorf(galien.NotFound, "open %s: the vault has it beside other beneficiaries", b.Name)
+	}
+	return k, err
+}
+
+// numbers names the beneficiary tables beside which a unit is read, where that
+// matters.
+func (g *ingest) numbers(b batch) string {
+	var names []string
+	for _, u := range g.units {
+		if b.kind == claims && (u.Name == "IR_BEN_R" || u.Name == "IR_BEN_R_ARC") {
+			names = append(names, u.Content)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// whole reports whether the store has every unit of the delivery as it would be
+// read now, and the register.
+func (g *ingest) whole() bool {
+	path, _, err := g.store.register()
+	return err == nil && path != "" && !slices.ContainsFunc(g.delivered, func(b batch) bool {
+		_, err := g.stored(b)
+		return err != nil
 	})
 }
 
@@ -250,7 +283,7 @@ func (g *ingest) readBatch(ctx context.Context, b batch) (k kept, err error) {
 			return k, err
 		}
 	}
-	k = kept{Salt: g.salt, Rows: map[string]int64{}, Problems: map[string]*fileProblems{}}
+	k = kept{Salt: g.salt, Numbers: g.numbers(b), Rows: map[string]int64{}, Problems: map[string]*fileProblems{}}
 	for _, n := range b.inputs {
 		in := g.d.inputs[n]
 		if g.read[n], err = readFile(ctx, conn, in, n, g.problems); err != nil {

@@ -142,3 +142,23 @@ func extractRows(t *testing.T, path string) (rows []map[string]string) {
 	}
 	return rows
 }
+
+// TestCauseOnTwoDays gives the same cause of the same person under two days,
+// which no other table settles: it is one observation, of the first.
+func TestCauseOnTwoDays(t *testing.T) {
+	h := newHub(t)
+	h.ingest(t, write(t, map[string]string{"KI_ECD_R.csv": "BEN_IDT_ANO;BEN_DCD_DTE;CER_LIG_NUM;ECD_CAU_RNG;ECD_CIM_COD\n" +
+		"ANOANOANOANOANO01;2020-03-05;1;1;C509\nANOANOANOANOANO01;2020-03-04;1;1;C509\n"}))
+	snap, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var days []string
+	err = snap.Read(t.Context(), "observation", []string{"observation_date", "value_as_string"}, func(row []any) error {
+		days = append(days, fmt.Sprint(row...))
+		return nil
+	})
+	if err != nil || len(days) != 1 || days[0] != fmt.Sprint(galien.Date(18325), "C509") {
+		t.Errorf("observations %v (%v), want one on 2020-03-04", days, err)
+	}
+}

@@ -180,9 +180,12 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 		return nil, err
 	}
 	left := map[failure]int64{}
-	for k, n := range f.fields {
-		left[k] = n
-	}
+	maps.Copy(left, f.fields)
+	// In the order in which the engine tried them.
+	tried := slices.SortedFunc(maps.Keys(left), func(a, b failure) int {
+		columns := reads[in.table.Name].columns()
+		return cmp.Or(cmp.Compare(slices.Index(columns, a.field), slices.Index(columns, b.field)), cmp.Compare(a.code, b.code))
+	})
 	add := func(line int64, why failure, raw []byte) {
 		found = append(found, located{source.Rejection{
 			Table: strings.ToLower(in.table.Name), File: shownName(in.name), SHA256: in.sha256, Line: line,
@@ -214,7 +217,7 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 		if len(fields) != len(in.columns) {
 			continue // a row over several lines, which the engine read
 		}
-		if why, ok := in.failing(fields, left); ok {
+		if why, ok := in.failing(fields, tried, left); ok {
 			left[why]--
 			add(n, why, raw)
 			continue
@@ -312,9 +315,9 @@ func cut(line string, delimiter byte) (fields []string) {
 }
 
 // failing returns the first failure of a row among those still to be found.
-func (in *input) failing(fields []string, left map[failure]int64) (failure, bool) {
-	for why, n := range left {
-		if n <= 0 {
+func (in *input) failing(fields []string, tried []failure, left map[failure]int64) (failure, bool) {
+	for _, why := range tried {
+		if left[why] <= 0 {
 			continue
 		}
 		value := strings.TrimSpace(fields[slices.Index(in.columns, why.field)])

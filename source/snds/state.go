@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"galien"
 	"galien/lake"
 	"galien/lake/duck"
 	"galien/source/codes"
@@ -16,6 +17,9 @@ func (g *ingest) number(ctx context.Context) error {
 	const action = "number beneficiaries"
 	db := g.w.DB()
 	path, salt, err := g.store.register()
+	if path == "" {
+		err = g.startRegister(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -39,10 +43,33 @@ func (g *ingest) number(ctx context.Context) error {
 	if err != nil {
 		return duck.Error(action, err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
+	if err := g.clean(ctx, db, "04-numbers"); err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 && path != "" {
 		return err
 	}
 	return g.store.saveRegister(ctx, db, g.salt)
+}
+
+// startRegister makes sure that no line of care speaks of the short numbers of a
+// register that is not there, or is not what was written (lost says so).
+func (g *ingest) startRegister(lost error) error {
+	if lost != nil && galien.KindOf(lost) != galien.Corrupt {
+		return lost
+	}
+	had, _ := g.base.Source(g.load.Name)
+	others := []lake.Unit{}
+	for _, u := range slices.Concat(g.units, had.Units) {
+		if !isClaims(u) {
+			others = append(others, u)
+			continue
+		}
+		if _, kept := g.pages[u.Content]; kept {
+			return galien.Errorf(galien.Corrupt, "open register: the vault has lost whom the lines of %s are about: bring every file of the DCIR again with this delivery, or drop what it does not bring with --afresh", u.Name)
+		}
+	}
+	return g.store.clean(others)
 }
 
 // openReferences makes the reference tables of some units.
@@ -211,7 +238,8 @@ func (g *ingest) assignKeys(ctx context.Context) error {
 
 // nameProviders gives the professionals of the units numbers that say nothing.
 func (g *ingest) nameProviders(ctx context.Context) error {
-	return g.exchange(ctx, "SELECT DISTINCT executor FROM unit_executor", "provider", "executor VARCHAR, provider_id BIGINT",
+	gone := g.files("executor", g.parts.gone) // whom what the lake has may name
+	return g.exchange(ctx, "SELECT DISTINCT executor FROM (SELECT executor FROM unit_executor UNION ALL SELECT executor FROM "+gone+")", "provider", "executor VARCHAR, provider_id BIGINT",
 		func(number string) int64 { return g.load.Vault.Surrogate("professional", number) })
 }
 

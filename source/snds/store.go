@@ -27,7 +27,7 @@ import (
 
 // store keeps what the cleaning left of every unit, so that a later delivery
 // adds to it: a folder a unit, named by its content, with one Parquet file a
-// table and a page that lists them (docs/formats/claims.md). It is in the vault,
+// table and a page that lists them (docs/formats/vault.md). It is in the vault,
 // since the rows carry the numbers of beneficiaries and of professionals, and its
 // files are encrypted under keys that only the vault makes.
 type store struct{ dir string }
@@ -51,6 +51,8 @@ type kept struct {
 	Salt string `json:"salt"`
 	// Files are the hashes of the Parquet files, by name.
 	Files map[string]string `json:"files"`
+	// Numbers names the beneficiary tables beside which lines of care were read.
+	Numbers string `json:"numbers,omitempty"`
 	// Rows are how many rows were read, by the hash of the source's file.
 	Rows map[string]int64 `json:"rows"`
 	// Problems are the rows that could not be kept, by the hash of the file.
@@ -143,7 +145,10 @@ func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
 		return err
 	}
 	s := store{dir}
-	_, _, err = s.register()
+	path, _, err := s.register()
+	if err == nil && path == "" && slices.ContainsFunc(src.Units, isClaims) {
+		err = galien.Errorf(galien.Corrupt, "open register: the vault has nothing of it")
+	}
 	for _, u := range src.Units {
 		if _, e := s.open(u); e != nil {
 			switch galien.KindOf(e) {
@@ -155,7 +160,7 @@ func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
 		}
 	}
 	if galien.KindOf(err) == galien.Corrupt {
-		report(err.Error() + "; ingest every file of the source with --afresh")
+		report(err.Error() + "; bring every file of the DCIR again")
 		return nil
 	}
 	return err
@@ -180,7 +185,7 @@ func (s store) clean(needed []lake.Unit) error {
 		return fmt.Errorf("clean store: %w", err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() || slices.ContainsFunc(needed, func(u lake.Unit) bool { return u.Content == e.Name() }) {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), unfinished) || slices.ContainsFunc(needed, func(u lake.Unit) bool { return u.Content == e.Name() }) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {

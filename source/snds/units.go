@@ -30,6 +30,13 @@ func periodOf(name, field string) (string, bool) {
 	return strings.TrimPrefix(rest, " "), ok && (rest == "" || rest[0] == ' ')
 }
 
+// isClaims reports whether a unit has lines of care, which speak of the short
+// numbers of the register.
+func isClaims(u lake.Unit) bool {
+	_, ok := periodOf(u.Name, field[claims])
+	return ok
+}
+
 // batches groups the files: claims by flux month, or by year where any table of
 // that year comes as one file, or all together where a file has no period; the
 // hospital's by year; each reference table alone.

@@ -33,11 +33,11 @@ SELECT psa, rng,
   END AS source_id
 FROM identity;
 
--- Numbers of the units that no beneficiary table has, and those among them that
--- are made persons where the rules that keep them out are off.
+-- Numbers of the units that no beneficiary table has, or has for two, and those
+-- among them that are made persons where the rules that keep them out are off.
 CREATE TABLE unknown_number AS
 SELECT u.psa, u.rng, u.fictitious, sum(u.lines) AS lines
-FROM unit_unknown_number u ANTI JOIN identity i ON i.psa = u.psa AND i.rng IS NOT DISTINCT FROM u.rng
+FROM unit_unknown_number u ANTI JOIN (FROM identified WHERE source_id IS NOT NULL) i ON i.psa = u.psa AND i.rng IS NOT DISTINCT FROM u.rng
 GROUP BY ALL;
 
 CREATE TABLE invented AS

@@ -11,6 +11,11 @@ UNION ALL
 SELECT (-row_number() OVER (ORDER BY i.psa, i.rng))::INTEGER, i.psa, i.rng, k.person_id
 FROM invented i JOIN person_key k ON k.source_id = i.psa || coalesce(i.rng::VARCHAR, '');
 
+-- Lines whose number had a person when their month came, and has none by now.
+INSERT INTO ledger
+SELECT 'P06', 'ER_PRS_F', count(DISTINCT line), count(DISTINCT line)
+FROM unit_care c ANTI JOIN beneficiary b ON b.identity = c.identity HAVING count(*) > 0;
+
 -- By number alone: the PMSI, which has no rank (M09). A number of several
 -- persons has no person here.
 CREATE TABLE holder AS

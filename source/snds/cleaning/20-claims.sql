@@ -15,7 +15,8 @@ SELECT * REPLACE (
   CASE
     -- P05: a fictitious number, shared by many: it belongs to nobody.
     WHEN $P05 AND fictitious THEN 'P05'
-    -- P06: a number that no beneficiary table has goes to the quarantine.
+    -- P06: a number that no beneficiary table has, or has for two, goes to the
+    -- quarantine.
     WHEN identity IS NULL THEN 'P06'
     ELSE rule
   END AS removed_by)
@@ -43,7 +44,7 @@ FROM (
     END AS rule,
     NULL::VARCHAR AS removed_by
   FROM er_prs_f p
-  LEFT JOIN number n ON n.psa = p.BEN_NIR_PSA AND n.rng IS NOT DISTINCT FROM p.BEN_RNG_GEM
+  LEFT JOIN known_number n ON n.psa = p.BEN_NIR_PSA AND n.rng IS NOT DISTINCT FROM p.BEN_RNG_GEM
   LEFT JOIN establishment e ON $on(e, p));
 
 -- The details, each loaded apart (D13: a line may have several), with what their
@@ -81,22 +82,22 @@ FROM claim WHERE nature IN (1110, 1111, 1112);
 
 -- Details that are the same in all that was read: they keep apart by their place.
 CREATE TEMP TABLE repeated AS
-SELECT id FROM detailed WHERE removed_by IS NULL AND NOT orphan GROUP BY id HAVING count(*) > 1;
+SELECT id FROM detailed WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan GROUP BY id HAVING count(*) > 1;
+
+CREATE TEMP VIEW kept_detail AS
+SELECT * FROM detailed d ANTI JOIN repeated r ON r.id = d.id
+WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan
+UNION ALL
+SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id ORDER BY day, executor, prescriber, nature, rng, identity, psa)) AS id) FROM detailed d SEMI JOIN repeated r ON r.id = d.id
+WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan;
 
 CREATE TEMP VIEW out_care AS
 SELECT kind, identity, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id
-FROM detailed d ANTI JOIN repeated r ON r.id = d.id
-WHERE removed_by IS NULL AND NOT orphan
-UNION ALL
-SELECT kind, identity, day, code, cip7, quantity, executor, prescriber, flux, nature, _line,
-  event_id(d.id, row_number() OVER (PARTITION BY d.id))
-FROM detailed d SEMI JOIN repeated r ON r.id = d.id
-WHERE removed_by IS NULL AND NOT orphan;
+FROM kept_detail WHERE removed_by IS NULL;
 
 CREATE TEMP VIEW out_unknown_care AS
-SELECT kind, psa, rng, fictitious, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line,
-  event_id(id, row_number() OVER (PARTITION BY id)) AS id
-FROM detailed WHERE removed_by = 'P06' AND rule IS NULL;
+SELECT kind, psa, rng, fictitious, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id
+FROM kept_detail WHERE removed_by = 'P06';
 
 CREATE TEMP VIEW out_unknown_number AS
 SELECT psa, rng, fictitious, count(*) AS lines FROM claim WHERE removed_by = 'P06' GROUP BY ALL;

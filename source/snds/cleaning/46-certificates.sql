@@ -9,7 +9,7 @@ LEFT JOIN clean_death d ON d.person_id = a.person_id
 LEFT JOIN certificate c ON c.person_id = a.person_id;
 
 CREATE TABLE clean_certificate_cause AS
-SELECT DISTINCT person_id, day, line, rank, code FROM told_cause WHERE day IS NOT NULL;
+SELECT person_id, min(day) AS day, line, rank, code FROM told_cause WHERE day IS NOT NULL GROUP BY ALL;
 
 INSERT INTO ledger
 SELECT 'K01', 'KI_ECD_R', count(*), count(*) FROM ki_ecd_r WHERE BEN_IDT_ANO IS NULL;
