@@ -78,7 +78,7 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 	if g.units, err = plan(g.before.Units, g.delivered); err != nil {
 		return Report{}, err
 	}
-	if had && before.Reader == ReaderVersion && before.Delivery == deliveryID(g.units) && slices.Equal(before.Without, without) {
+	if had && before.Reader == ReaderVersion && before.Delivery == deliveryID(g.units) && slices.Equal(before.Without, without) && g.keepsDelivered() {
 		return Report{Source: load.Name, Snapshot: g.base.ID, Persons: g.base.Manifest.Persons, Rules: before.Rules, Without: without,
 			Files: []TableReport{}, Written: []Written{}, SetAside: d.setAside, Ignored: d.ignored}, nil
 	}
@@ -86,6 +86,21 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 		return Report{}, err
 	}
 	return g.run(ctx)
+}
+
+// keepsDelivered reports whether the store has every unit of the delivery, and
+// the register where there are lines of care.
+func (g *ingest) keepsDelivered() bool {
+	path, _, err := g.store.register()
+	for _, b := range g.delivered {
+		if b.kind == claims && (err != nil || path == "") {
+			return false
+		}
+		if _, err := g.store.open(b.Unit); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // ingest is one load under way.
