@@ -252,7 +252,7 @@ func TestDamagedStore(t *testing.T) {
 			}
 			for _, u := range src.Units {
 				if u.Name == "DCIR 201901" {
-					if err := spoil(filepath.Join(h.dir, "vault", "store", "snds", u.Content, "care-pha.parquet")); err != nil {
+					if err := spoil(filepath.Join(h.dir, "store", "snds", u.Content, "care-pha.parquet")); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -307,7 +307,7 @@ func TestLostStore(t *testing.T) {
 			h.ingest(t, write(t, nil))
 			h.ingest(t, both)
 			want := h.drugs(t)
-			if err := spoil(filepath.Join(h.dir, "vault", "store", "snds")); err != nil {
+			if err := spoil(filepath.Join(h.dir, "store", "snds")); err != nil {
 				t.Fatal(err)
 			}
 			snap, err := h.lake.Current()
