@@ -107,6 +107,81 @@ func TestOppositions(t *testing.T) {
 	}
 }
 
+// TestOppositionBeforeDelivery changes the ledger after a question was allowed:
+// the answer is dropped when it may show a person who is now opposed, and only
+// then.
+func TestOppositionBeforeDelivery(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		change    func(d *desk, id, other string) error
+		withdrawn bool
+	}{
+		"nothing": {func(*desk, string, string) error { return nil }, false},
+		"somebody opposes": {func(d *desk, _, _ string) error {
+			return oppose(d, 7, Everything)
+		}, true},
+		"somebody opposes this permit": {func(d *desk, id, _ string) error {
+			return oppose(d, 7, id)
+		}, true},
+		"somebody opposes another": {func(d *desk, _, other string) error {
+			return oppose(d, 7, other)
+		}, false},
+		"one who opposed already": {func(d *desk, id, _ string) error {
+			return oppose(d, 3, id)
+		}, false},
+		"one withdraws": {func(d *desk, _, _ string) error {
+			return second(d.store.Withdraw(ctx, []galien.PersonID{3}, Everything, d.now, "marie"))
+		}, false},
+		"one withdraws and opposes again": {func(d *desk, _, _ string) error {
+			err := second(d.store.Withdraw(ctx, []galien.PersonID{3}, Everything, d.now, "marie"))
+			return errors.Join(err, oppose(d, 3, Everything))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, "marie")
+			valid := strings.Replace(least, "2024-12-31", "2035-12-31", 1)
+			id, other := d.grant(t, valid), d.grant(t, strings.Replace(valid, "name: a", "name: b", 1))
+			if err := oppose(d, 3, Everything); err != nil {
+				t.Fatal(err)
+			}
+			p, err := d.gate.Allow(ctx, id, Request{Action: CountCohort, Snapshot: "s", Subject: "q"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.change(d, id, other); err != nil {
+				t.Fatal(err)
+			}
+			for way, err := range map[string]error{"one": d.gate.Deliver(ctx, p, nil), "several": d.gate.DeliverAll(ctx, []Permitted{p})} {
+				if c.withdrawn != (err != nil) || c.withdrawn && galien.KindOf(err) != galien.Conflict {
+					t.Errorf("%s: %v; is it to be withdrawn? %v", way, err, c.withdrawn)
+				}
+			}
+		})
+	}
+	t.Run("an override that ends", func(t *testing.T) {
+		d := newDesk(t, "marie")
+		id := d.grant(t, strings.Replace(least, "2024-12-31", "2035-12-31", 1))
+		if err := errors.Join(oppose(d, 3, Everything), d.store.Override(ctx, id, "a law", d.now, "marie")); err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.gate.Allow(ctx, id, Request{Action: CountCohort, Snapshot: "s", Subject: "q"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.store.EndOverride(ctx, id, d.now, "marie"); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.gate.Deliver(ctx, p, nil); galien.KindOf(err) != galien.Conflict {
+			t.Errorf("%v, want Conflict", err)
+		}
+	})
+}
+
+// oppose enters one person's opposition.
+func oppose(d *desk, person galien.PersonID, scope string) error {
+	return second(d.store.Oppose(context.Background(), []galien.PersonID{person}, scope, ByPerson, galien.DateOf(testDay), d.now, "marie"))
+}
+
 func second(_ int64, err error) error { return err }
 
 // TestStoreOfVersion1 opens a store as the first version made it: its permits
