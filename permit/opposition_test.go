@@ -92,14 +92,29 @@ func TestOppositions(t *testing.T) {
 	if last := ledger[4]; last.Person != 3 || last.Received != day+1 || !last.WithdrawnAt.IsZero() {
 		t.Errorf("the last entry is %+v", last)
 	}
+	laws, err := d.store.Overrides(ctx)
+	if err != nil || len(laws) != 1 || laws[0].Permit != a || laws[0].Law != "code de la santé publique, L. 1" || !laws[0].EndedAt.Equal(testDay) {
+		t.Errorf("the overrides are %+v, %v", laws, err)
+	}
+	if err := d.store.Override(ctx, b, "a law", d.now, "marie"); err != nil {
+		t.Error(err)
+	}
+	if err := d.store.Override(ctx, b, "another law", d.now, "marie"); galien.KindOf(err) != galien.Conflict {
+		t.Errorf("a second law: %v, want Conflict", err)
+	}
+	if err := d.store.EndOverride(ctx, b, d.now, "marie"); err != nil {
+		t.Error(err)
+	}
 	for name, c := range map[string]struct {
 		err  error
 		kind galien.Kind
 	}{
-		"by nobody":           {second(d.store.Oppose(ctx, nil, Everything, "neighbour", day, d.now, "marie")), galien.Invalid},
-		"no permit":           {second(d.store.Oppose(ctx, nil, "none-00000000", ByPerson, day, d.now, "marie")), galien.NotFound},
-		"no law":              {d.store.Override(ctx, a, " ", d.now, "marie"), galien.Invalid},
-		"a law for no permit": {d.store.Override(ctx, "none-00000000", "a law", d.now, "marie"), galien.NotFound},
+		"by nobody":                  {second(d.store.Oppose(ctx, nil, Everything, "neighbour", day, d.now, "marie")), galien.Invalid},
+		"no permit":                  {second(d.store.Oppose(ctx, nil, "none-00000000", ByPerson, day, d.now, "marie")), galien.NotFound},
+		"no law":                     {d.store.Override(ctx, a, " ", d.now, "marie"), galien.Invalid},
+		"no permit to withdraw from": {second(d.store.Withdraw(ctx, []galien.PersonID{3}, "none-00000000", d.now, "marie")), galien.NotFound},
+		"no override to end":         {d.store.EndOverride(ctx, b, d.now, "marie"), galien.NotFound},
+		"a law for no permit":        {d.store.Override(ctx, "none-00000000", "a law", d.now, "marie"), galien.NotFound},
 	} {
 		if galien.KindOf(c.err) != c.kind {
 			t.Errorf("%s: %v, want %v", name, c.err, c.kind)
