@@ -46,7 +46,7 @@ file, line, field and reason. A truncated file, a table twice or a missing key
 column stops the whole load: nothing is committed. The same content a second time
 changes nothing.
 
-With snds, read the extract files of the French claims data (DCIR, PMSI MCO,
+With snds, read the extract files of the French claims data (DCIR, PMSI,
 references, causes of death) in DIR and the folders within it: CSV, plain or
 gzip, named after their tables, such as ER_PRS_F_201901.csv.gz or T_MCO19C.csv.
 They are cleaned by named rules (galien source rules snds) and mapped to OMOP. A

@@ -96,8 +96,10 @@ func newVaultBackup() *cobra.Command {
 		Use:   "backup HUB FILE",
 		Short: "Write a copy of the vault, as sealed as it is",
 		Long: `Write a copy of the vault to FILE, a new file. It opens with the share in
-HUB/vault.key, which is not in it: keep the two apart. Back up the lake at the same
-time; its keys mean nothing without the vault.`,
+HUB/vault.key, which is not in it: keep the two apart. At the same time copy the
+rest of the hub: HUB/lake, whose keys mean nothing without the vault, HUB/meta.db
+(permits and oppositions), HUB/store (what the next load of claims goes on from; without it
+every file has to come again) and HUB/vault/links.ndjson (the ledger of links).`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withVault(cmd, args[0], "vault backup", func(v *vault.Vault) (map[string]string, error) {
@@ -115,7 +117,10 @@ func newVaultRestore() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore HUB FILE",
 		Short: "Put a copy of the vault in the place of a lost one",
-		Args:  cobra.ExactArgs(2),
+		Long: `Put FILE, a copy that galien vault backup wrote, in the place of a vault that was
+lost. Move what is left of it away first. The copy must not be older than the lake,
+else galien ingest refuses: restore both from the same day.`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
 			if err != nil {
