@@ -2,7 +2,10 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -164,6 +167,10 @@ func newVaultUpgrade() *cobra.Command {
 			})
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(vault.KeyFile(h.path(vaultDir))); errors.Is(err, fs.ErrNotExist) {
+				fmt.Fprintln(cmd.OutOrStdout(), "The vault is sealed already, and its key file is not here: it stays as it is.")
+				return nil
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "The vault is sealed. Its one share is in %s: back it up apart from the hub.\n", vault.KeyFile(h.path(vaultDir)))
 			return nil

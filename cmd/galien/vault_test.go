@@ -132,6 +132,9 @@ func TestServedVault(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(hub, "vault.key")); err == nil {
 		t.Error("the key file is still there")
 	}
+	if s := mustRun(t, "vault", "upgrade", hub); strings.Contains(s, "one share") {
+		t.Errorf("an upgrade after the split speaks of a key file that is not there: %s", s)
+	}
 	share := func(i int) string {
 		b, err := os.ReadFile(filepath.Join(out, fmt.Sprintf("share-%d-of-3.txt", i)))
 		if err != nil {
