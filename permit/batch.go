@@ -61,19 +61,23 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 }
 
 // DeliverAll is Deliver for the answers to several questions that are handed
-// over together: when one permit is no longer in force nothing is, and every
-// question is written down as withdrawn.
+// over together: when one permit is no longer in force, or somebody opposed
+// meanwhile, nothing is, and every question is written down as withdrawn.
 func (g *Gate) DeliverAll(ctx context.Context, all []Permitted) error {
 	now := g.now()
 	var refusal error
-	checked := map[string]bool{}
+	type basis struct {
+		permit string
+		asOf   int64
+	}
+	checked := map[basis]bool{}
 	for _, p := range all {
 		if err := p.Check(p.Action()); err != nil {
 			return err
 		}
-		if id := p.PermitID(); refusal == nil && !checked[id] {
-			refusal = g.stillInForce(ctx, id, now)
-			checked[id] = true
+		if of := (basis{p.PermitID(), p.OppositionsAsOf()}); refusal == nil && !checked[of] {
+			refusal = g.stillGood(ctx, p, now)
+			checked[of] = true
 		}
 	}
 	entries := make([]audit.Entry, len(all))

@@ -298,16 +298,16 @@ func notGranted(s Scope, reads map[string][]string) ([]string, error) {
 }
 
 // Deliver is called when the answer is ready and before it is handed over: it
-// checks that the permit is still in force and appends the delivery to the
-// audit log, with the given outcome (counts shown, file names). It fails with
-// Denied when the permit was revoked or expired meanwhile; the answer is then
-// dropped.
+// checks that the permit is still in force and that nobody opposed meanwhile, and
+// appends the delivery to the audit log, with the given outcome (counts shown,
+// file names). It fails with Denied when the permit was revoked or expired, and
+// with Conflict after an opposition; the answer is then dropped.
 func (g *Gate) Deliver(ctx context.Context, p Permitted, outcome map[string]string) error {
 	if err := p.Check(p.Action()); err != nil {
 		return err
 	}
 	now := g.now()
-	refusal := g.stillInForce(ctx, p.PermitID(), now)
+	refusal := g.stillGood(ctx, p, now)
 	entry := g.delivery(p, outcome, now, refusal)
 	if _, err := g.log.Append(ctx, entry); err != nil {
 		return fmt.Errorf("nothing is answered that cannot be written down: %w", err)
@@ -333,12 +333,26 @@ func (g *Gate) delivery(p Permitted, outcome map[string]string, now time.Time, r
 	return entry
 }
 
-func (g *Gate) stillInForce(ctx context.Context, id string, now time.Time) error {
-	current, err := g.store.Get(ctx, id)
+// stillGood fails when the permit is no longer in force, or when a person whom
+// the scope does not leave out may not be used any more.
+func (g *Gate) stillGood(ctx context.Context, p Permitted, now time.Time) error {
+	current, err := g.store.Get(ctx, p.PermitID())
 	if err != nil {
 		return err
 	}
-	return inForce(current, now)
+	if err := inForce(current, now); err != nil {
+		return err
+	}
+	opposed, asOf, err := g.store.opposed(ctx, p.PermitID())
+	if err != nil || asOf == p.OppositionsAsOf() {
+		return err
+	}
+	for _, person := range opposed {
+		if _, heeded := slices.BinarySearch(p.g.scope.Opposed, person); !heeded {
+			return galien.Errorf(galien.Conflict, "the ledger of oppositions changed while the answer was made: ask again")
+		}
+	}
+	return nil
 }
 
 // Grant reads terms, writes the grant down in the audit log and stores it. It

@@ -88,8 +88,12 @@ func (s *Store) Oppose(ctx context.Context, persons []galien.PersonID, scope, by
 }
 
 // Withdraw ends the opposition of persons in a scope, and returns how many held
-// until now. Their data are used again from the next question on.
+// until now. Their data are used again from the next question on. It fails with
+// NotFound for a permit that there is not.
 func (s *Store) Withdraw(ctx context.Context, persons []galien.PersonID, scope string, now time.Time, actor string) (ended int64, err error) {
+	if err := s.checkScope(ctx, scope); err != nil {
+		return 0, err
+	}
 	return s.forEach(ctx, "withdraw opposition", persons, `UPDATE opposition SET withdrawn_at = ?3, withdrawn_by = ?4
 		WHERE person_id = ?1 AND scope = ?2 AND withdrawn_at IS NULL`, scope, stamp(now), actor)
 }
@@ -118,9 +122,21 @@ func (s *Store) forEach(ctx context.Context, action string, persons []galien.Per
 	return changed, nil
 }
 
+// Override is an entry of the ledger that sets oppositions aside for one permit.
+type Override struct {
+	Permit string `json:"permit"`
+	// Law is the text that does so, as it was named.
+	Law        string    `json:"law"`
+	RecordedAt time.Time `json:"recorded_at"`
+	RecordedBy string    `json:"recorded_by"`
+	// EndedAt is zero while it holds.
+	EndedAt time.Time `json:"ended_at,omitzero"`
+	EndedBy string    `json:"ended_by,omitempty"`
+}
+
 // Override sets oppositions aside for one permit, by a law that is named. It
-// fails with Invalid when none is, and with NotFound when there is no such
-// permit.
+// fails with Invalid when none is, with NotFound when there is no such permit,
+// and with Conflict when one holds for it already.
 func (s *Store) Override(ctx context.Context, permitID, law string, now time.Time, actor string) error {
 	if strings.TrimSpace(law) == "" {
 		return galien.Errorf(galien.Invalid, "set oppositions aside: name the law that does so")
@@ -128,21 +144,58 @@ func (s *Store) Override(ctx context.Context, permitID, law string, now time.Tim
 	if _, err := s.Get(ctx, permitID); err != nil {
 		return err
 	}
-	_, err := s.db.ExecContext(ctx, `INSERT INTO opposition_override (permit, law, recorded_at, recorded_by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+	result, err := s.db.ExecContext(ctx, `INSERT INTO opposition_override (permit, law, recorded_at, recorded_by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		permitID, law, stamp(now), actor)
 	if err != nil {
 		return fmt.Errorf("set oppositions aside: %w", err)
 	}
-	return nil
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return galien.Errorf(galien.Conflict, "set oppositions aside: they are already for permit %s: end that first to name another law", permitID)
 }
 
-// EndOverride makes oppositions hold again under a permit.
+// EndOverride makes oppositions hold again under a permit. It fails with NotFound
+// when they were not set aside for it.
 func (s *Store) EndOverride(ctx context.Context, permitID string, now time.Time, actor string) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE opposition_override SET ended_at = ?, ended_by = ? WHERE permit = ? AND ended_at IS NULL`, stamp(now), actor, permitID)
+	result, err := s.db.ExecContext(ctx, `UPDATE opposition_override SET ended_at = ?, ended_by = ? WHERE permit = ? AND ended_at IS NULL`, stamp(now), actor, permitID)
 	if err != nil {
 		return fmt.Errorf("end what sets oppositions aside: %w", err)
 	}
-	return nil
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return galien.Errorf(galien.NotFound, "end what sets oppositions aside: nothing does for this permit; galien opposition list shows the ledger")
+}
+
+// Overrides returns what sets or set oppositions aside, in the order of entry.
+func (s *Store) Overrides(ctx context.Context) ([]Override, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT permit, law, recorded_at, recorded_by, coalesce(ended_at, ''), coalesce(ended_by, '')
+		FROM opposition_override ORDER BY entry`)
+	if err != nil {
+		return nil, fmt.Errorf("list overrides: %w", err)
+	}
+	defer rows.Close()
+	all := []Override{}
+	for rows.Next() {
+		var o Override
+		var recorded, ended string
+		if err := rows.Scan(&o.Permit, &o.Law, &recorded, &o.RecordedBy, &ended, &o.EndedBy); err != nil {
+			return nil, fmt.Errorf("list overrides: %w", err)
+		}
+		var err error
+		if o.RecordedAt, err = time.Parse(time.RFC3339Nano, recorded); err == nil && ended != "" {
+			o.EndedAt, err = time.Parse(time.RFC3339Nano, ended)
+		}
+		if err != nil {
+			return nil, galien.Errorf(galien.Corrupt, "list overrides: a stored time cannot be read; restore meta.db from a backup")
+		}
+		all = append(all, o)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list overrides: %w", err)
+	}
+	return all, nil
 }
 
 // Oppositions returns the ledger, in the order of its entries.
@@ -153,7 +206,7 @@ func (s *Store) Oppositions(ctx context.Context) ([]Opposition, error) {
 		return nil, fmt.Errorf("list oppositions: %w", err)
 	}
 	defer rows.Close()
-	var all []Opposition
+	all := []Opposition{}
 	for rows.Next() {
 		var o Opposition
 		var received, recorded, withdrawn string

@@ -92,19 +92,109 @@ func TestOppositions(t *testing.T) {
 	if last := ledger[4]; last.Person != 3 || last.Received != day+1 || !last.WithdrawnAt.IsZero() {
 		t.Errorf("the last entry is %+v", last)
 	}
+	laws, err := d.store.Overrides(ctx)
+	if err != nil || len(laws) != 1 || laws[0].Permit != a || laws[0].Law != "code de la santé publique, L. 1" || !laws[0].EndedAt.Equal(testDay) {
+		t.Errorf("the overrides are %+v, %v", laws, err)
+	}
+	if err := d.store.Override(ctx, b, "a law", d.now, "marie"); err != nil {
+		t.Error(err)
+	}
+	if err := d.store.Override(ctx, b, "another law", d.now, "marie"); galien.KindOf(err) != galien.Conflict {
+		t.Errorf("a second law: %v, want Conflict", err)
+	}
+	if err := d.store.EndOverride(ctx, b, d.now, "marie"); err != nil {
+		t.Error(err)
+	}
 	for name, c := range map[string]struct {
 		err  error
 		kind galien.Kind
 	}{
-		"by nobody":           {second(d.store.Oppose(ctx, nil, Everything, "neighbour", day, d.now, "marie")), galien.Invalid},
-		"no permit":           {second(d.store.Oppose(ctx, nil, "none-00000000", ByPerson, day, d.now, "marie")), galien.NotFound},
-		"no law":              {d.store.Override(ctx, a, " ", d.now, "marie"), galien.Invalid},
-		"a law for no permit": {d.store.Override(ctx, "none-00000000", "a law", d.now, "marie"), galien.NotFound},
+		"by nobody":                  {second(d.store.Oppose(ctx, nil, Everything, "neighbour", day, d.now, "marie")), galien.Invalid},
+		"no permit":                  {second(d.store.Oppose(ctx, nil, "none-00000000", ByPerson, day, d.now, "marie")), galien.NotFound},
+		"no law":                     {d.store.Override(ctx, a, " ", d.now, "marie"), galien.Invalid},
+		"no permit to withdraw from": {second(d.store.Withdraw(ctx, []galien.PersonID{3}, "none-00000000", d.now, "marie")), galien.NotFound},
+		"no override to end":         {d.store.EndOverride(ctx, b, d.now, "marie"), galien.NotFound},
+		"a law for no permit":        {d.store.Override(ctx, "none-00000000", "a law", d.now, "marie"), galien.NotFound},
 	} {
 		if galien.KindOf(c.err) != c.kind {
 			t.Errorf("%s: %v, want %v", name, c.err, c.kind)
 		}
 	}
+}
+
+// TestOppositionBeforeDelivery changes the ledger after a question was allowed:
+// the answer is dropped when it may show a person who is now opposed, and only
+// then.
+func TestOppositionBeforeDelivery(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		change    func(d *desk, id, other string) error
+		withdrawn bool
+	}{
+		"nothing": {func(*desk, string, string) error { return nil }, false},
+		"somebody opposes": {func(d *desk, _, _ string) error {
+			return oppose(d, 7, Everything)
+		}, true},
+		"somebody opposes this permit": {func(d *desk, id, _ string) error {
+			return oppose(d, 7, id)
+		}, true},
+		"somebody opposes another": {func(d *desk, _, other string) error {
+			return oppose(d, 7, other)
+		}, false},
+		"one who opposed already": {func(d *desk, id, _ string) error {
+			return oppose(d, 3, id)
+		}, false},
+		"one withdraws": {func(d *desk, _, _ string) error {
+			return second(d.store.Withdraw(ctx, []galien.PersonID{3}, Everything, d.now, "marie"))
+		}, false},
+		"one withdraws and opposes again": {func(d *desk, _, _ string) error {
+			err := second(d.store.Withdraw(ctx, []galien.PersonID{3}, Everything, d.now, "marie"))
+			return errors.Join(err, oppose(d, 3, Everything))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, "marie")
+			valid := strings.Replace(least, "2024-12-31", "2035-12-31", 1)
+			id, other := d.grant(t, valid), d.grant(t, strings.Replace(valid, "name: a", "name: b", 1))
+			if err := oppose(d, 3, Everything); err != nil {
+				t.Fatal(err)
+			}
+			p, err := d.gate.Allow(ctx, id, Request{Action: CountCohort, Snapshot: "s", Subject: "q"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.change(d, id, other); err != nil {
+				t.Fatal(err)
+			}
+			for way, err := range map[string]error{"one": d.gate.Deliver(ctx, p, nil), "several": d.gate.DeliverAll(ctx, []Permitted{p})} {
+				if c.withdrawn != (err != nil) || c.withdrawn && galien.KindOf(err) != galien.Conflict {
+					t.Errorf("%s: %v; is it to be withdrawn? %v", way, err, c.withdrawn)
+				}
+			}
+		})
+	}
+	t.Run("an override that ends", func(t *testing.T) {
+		d := newDesk(t, "marie")
+		id := d.grant(t, strings.Replace(least, "2024-12-31", "2035-12-31", 1))
+		if err := errors.Join(oppose(d, 3, Everything), d.store.Override(ctx, id, "a law", d.now, "marie")); err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.gate.Allow(ctx, id, Request{Action: CountCohort, Snapshot: "s", Subject: "q"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.store.EndOverride(ctx, id, d.now, "marie"); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.gate.Deliver(ctx, p, nil); galien.KindOf(err) != galien.Conflict {
+			t.Errorf("%v, want Conflict", err)
+		}
+	})
+}
+
+// oppose enters one person's opposition.
+func oppose(d *desk, person galien.PersonID, scope string) error {
+	return second(d.store.Oppose(context.Background(), []galien.PersonID{person}, scope, ByPerson, galien.DateOf(testDay), d.now, "marie"))
 }
 
 func second(_ int64, err error) error { return err }

@@ -43,12 +43,14 @@ func (v *Vault) Backup(ctx context.Context, path string) error {
 }
 
 // Restore puts the copy of a vault at path into the folder dir, which must hold
-// none. It fails with Conflict when dir holds one, and with Corrupt when the
-// copy is none. Open then tells whether the shares are of this copy.
+// none. It fails with Conflict when dir holds one, or the log of one, which
+// SQLite would apply to the copy, and with Corrupt when the copy is none. Open then tells whether the shares are of this copy.
 func Restore(dir, path string) error {
 	store := filepath.Join(dir, storeName)
-	if _, err := os.Stat(store); err == nil {
-		return galien.Errorf(galien.Conflict, "restore vault: %s is there: move it away first", store)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if _, err := os.Stat(store + suffix); err == nil {
+			return galien.Errorf(galien.Conflict, "restore vault: %s is there: move it away first, with the other files of its name", store+suffix)
+		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("restore vault: %w", err)

@@ -190,7 +190,7 @@ func KeyFile(dir string) string { return filepath.Clean(dir) + ".key" }
 func readKeyFile(path string) (Share, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Share{}, galien.Errorf(galien.Denied, "open vault: it is sealed: %s is missing; bring the file back", path)
+		return Share{}, galien.Errorf(galien.Denied, "open vault: it is sealed: %s is missing; bring the file back, or where the key was divided among keepers, galien vault serve and galien vault unseal open it", path)
 	}
 	if err != nil {
 		return Share{}, fmt.Errorf("open vault: read the key file: %w", err)

@@ -333,6 +333,16 @@ func TestBackup(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, storeName)); err != nil {
 		t.Fatal(err)
 	}
+	log := filepath.Join(dir, storeName+"-wal")
+	if err := os.WriteFile(log, []byte("of the lost vault"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(dir, copyTo); galien.KindOf(err) != galien.Conflict {
+		t.Errorf("restore beside the log of the lost vault: %v, want Conflict", err)
+	}
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
 	if err := Restore(dir, KeyFile(dir)); galien.KindOf(err) != galien.Corrupt {
 		t.Errorf("restore of what is no vault: %v, want Corrupt", err)
 	}

@@ -85,7 +85,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 // loaderOps are what an account that loads may ask for.
 var loaderOps = map[string]bool{
-	opKeys: true, opIntake: true, opRawRows: true, opRetire: true, opSourceIDs: true, opPseudonyms: true, opStoreKey: true, opPublic: true, opEvaluate: true, opSurrogate: true,
+	opStatus: true, opKeys: true, opIntake: true, opRawRows: true, opRetire: true, opSourceIDs: true, opPseudonyms: true, opStoreKey: true, opPublic: true, opEvaluate: true, opSurrogate: true,
 }
 
 // answer does the one thing for which a connection was made.

@@ -194,7 +194,7 @@ func TestServedAccounts(t *testing.T) {
 		{8, galien.Internal, func() error { _, err := s.Keys(ctx, "omop"); return err }},
 		{8, galien.Denied, func() error { _, err := s.Rotate(ctx, nil, nil); return err }},
 		{8, galien.Denied, func() error { return s.Split(ctx, 1, 1, func([]Share) error { return nil }) }},
-		{8, galien.Denied, func() error { _, err := s.Status(ctx); return err }},
+		{8, galien.Internal, func() error { _, err := s.Status(ctx); return err }},
 		{9, galien.Denied, func() error { _, err := s.Keys(ctx, "omop"); return err }},
 		{9, galien.Denied, func() error { _, err := s.SourceIDs(ctx); return err }},
 		{7, galien.Internal, func() error { _, err := s.Status(ctx); return err }},

@@ -23,13 +23,18 @@ func (v *Vault) Workspace() (dir string, remove func() error, err error) {
 }
 
 // Store returns the folder, made when absent, in which a source keeps from one
-// load to the next what still carries identities or numbers of professionals.
-// The name must be that of a source.
+// load to the next what still carries identities or numbers of professionals,
+// sealed under StoreKey. It is beside the vault, so that it is the same whether
+// the vault is served or not. The name must be that of a source.
 func (v *Vault) Store(source string) (dir string, err error) {
 	if source == "" || source != filepath.Base(source) || source[0] == '.' {
 		return "", galien.Errorf(galien.Invalid, "open store: %q is no name of a source", source)
 	}
-	dir = filepath.Join(v.dir, "store", source)
+	hub := v.dir
+	if v.remote == nil {
+		hub = filepath.Dir(v.dir)
+	}
+	dir = filepath.Join(hub, "store", source)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("open store: %w", err)
 	}

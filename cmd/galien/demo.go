@@ -421,7 +421,7 @@ func (d *demo) summary(took time.Duration) error {
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print the summary: %w", err)
 	}
-	fmt.Fprintf(d.out, "\nThe hub is %s, the answers are in %s; every command above can be typed again.\n", d.path("hub"), d.path("answers"))
+	fmt.Fprintf(d.out, "\nThe hub is %s, the answers are in %s; every question above can be asked again, with another --out.\n", d.path("hub"), d.path("answers"))
 	return nil
 }
 

@@ -167,7 +167,7 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 					continue
 				}
 				err := snds.Check(v, s, func(text string) {
-					r.Problems = append(r.Problems, fsckProblem{"vault/store", text, true})
+					r.Problems = append(r.Problems, fsckProblem{"store", text, true})
 				})
 				if err != nil {
 					return nil, err

@@ -46,7 +46,7 @@ file, line, field and reason. A truncated file, a table twice or a missing key
 column stops the whole load: nothing is committed. The same content a second time
 changes nothing.
 
-With snds, read the extract files of the French claims data (DCIR, PMSI MCO,
+With snds, read the extract files of the French claims data (DCIR, PMSI,
 references, causes of death) in DIR and the folders within it: CSV, plain or
 gzip, named after their tables, such as ER_PRS_F_201901.csv.gz or T_MCO19C.csv.
 They are cleaned by named rules (galien source rules snds) and mapped to OMOP. A
@@ -135,6 +135,9 @@ type loaded struct {
 func (h *hub) auditedLoad(ctx context.Context, stderr io.Writer, run func(show func(omop.Progress)) (loaded, error)) (seconds float64, err error) {
 	show := showLoad(stderr)
 	err = h.audited(ctx, "ingest", func() (string, map[string]string, error) {
+		if err := h.vaultFollowsLake(ctx); err != nil {
+			return "", nil, err
+		}
 		began := time.Now()
 		l, err := run(show)
 		show(omop.Progress{Step: "end"})
@@ -144,6 +147,43 @@ func (h *hub) auditedLoad(ctx context.Context, stderr io.Writer, run func(show f
 		return l.snapshot, details, err
 	})
 	return seconds, err
+}
+
+// vaultFollowsLake fails with Corrupt when the lake has a person whose key the
+// vault has not given yet, as after an older copy of the vault was restored: the
+// vault would give that key to someone else.
+func (h *hub) vaultFollowsLake(ctx context.Context) error {
+	snap, err := h.snapshot()
+	if galien.KindOf(err) == galien.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, ok := snap.Table("person"); !ok {
+		return nil
+	}
+	var last int64
+	err = snap.Read(ctx, "person", []string{"person_id"}, func(row []any) error {
+		key, _ := row[0].(int64)
+		last = max(last, key)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v, err := h.vault()
+	if err != nil {
+		return err
+	}
+	s, err := v.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if last > s.Persons {
+		return galien.Errorf(galien.Corrupt, "ingest: the vault is older than the lake: it has given %d person keys, and the lake has up to %d; restore vault/ and lake/ from the same copy", s.Persons, last)
+	}
+	return nil
 }
 
 // load returns what a load of an OMOP source needs of the hub.

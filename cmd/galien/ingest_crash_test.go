@@ -30,7 +30,7 @@ type crashing struct {
 }
 
 // unfinishedUnit is a unit of claims that a load is keeping.
-var unfinishedUnit = filepath.Join(vaultDir, "store", "*", "unfinished-*")
+var unfinishedUnit = filepath.Join("store", "*", "unfinished-*")
 
 // claimsToCrash invents a country of forty persons, of which three months and a
 // year of hospitals are kept, and takes a month of drugs away from the second
@@ -264,7 +264,7 @@ func killLoads(t *testing.T, c crashing, kills int) {
 			t.Errorf("after a kill the snapshot was %s, neither of %v", id, ids)
 		}
 	}
-	if entries, err := os.ReadDir(filepath.Join(hub, vaultDir)); err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.IsDir() && e.Name() != "store" }) {
+	if entries, err := os.ReadDir(filepath.Join(hub, vaultDir)); err != nil || slices.ContainsFunc(entries, fs.DirEntry.IsDir) {
 		t.Errorf("the vault holds folders: %v (%v)", entries, err)
 	}
 	searchIdentities(t, hub, c.identities)

@@ -79,9 +79,9 @@ func newRoot(ran *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "galien",
 		Short: "A health data hub on one machine",
-		Long: `Galien takes a folder of OMOP CDM tables, keeps it as immutable snapshots, and
-answers questions under a permit. Every answer is written down before it is
-given.
+		Long: `Galien takes a folder of OMOP CDM tables, an extract of the French claims (SNDS)
+or a hospital's PMSI files, keeps it as immutable snapshots, and answers questions
+under a permit. Every question is written down before it is answered.
 
 Exit codes: 0 done, 1 internal fault, 2 invalid input or usage, 3 not found or
 withheld, 4 denied, 5 conflict with the hub's state, 6 busy (try again),

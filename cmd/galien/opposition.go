@@ -86,7 +86,11 @@ func newOppositionAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add HUB --source S",
 		Short: "Enter an opposition",
-		Args:  cobra.ExactArgs(1),
+		Long: `Enter the opposition of the people whose numbers stand on standard input, one a
+line, to all secondary use, or to the one permit that --permit names. A number that
+the hub does not know stops the command, and nothing is entered.`,
+		Example: `  galien opposition add HUB --source snds --by parents --received 2026-01-31 < numbers.txt`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withLedger(cmd, args[0], "opposition add", o.scope(), func(h *hub, s *permit.Store) (int64, error) {
 				day := galien.DateOf(h.now())
@@ -102,7 +106,7 @@ func newOppositionAdd() *cobra.Command {
 				}
 				n, err := s.Oppose(cmd.Context(), persons, o.scope(), by, day, h.now(), h.actor)
 				if err == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d entered; the others opposed already.\n", n, len(persons))
+					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d entered%s.\n", n, len(persons), others(n, len(persons), "opposed already"))
 				}
 				return n, err
 			})
@@ -119,7 +123,10 @@ func newOppositionWithdraw() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "withdraw HUB --source S",
 		Short: "End an opposition",
-		Args:  cobra.ExactArgs(1),
+		Long: `End the opposition of the people whose numbers stand on standard input, one a line,
+to all secondary use, or to the one permit that --permit names: each is ended by
+itself.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withLedger(cmd, args[0], "opposition withdraw", o.scope(), func(h *hub, s *permit.Store) (int64, error) {
 				persons, err := o.persons(cmd.Context(), h, cmd.InOrStdin())
@@ -128,7 +135,7 @@ func newOppositionWithdraw() *cobra.Command {
 				}
 				n, err := s.Withdraw(cmd.Context(), persons, o.scope(), h.now(), h.actor)
 				if err == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d withdrawn; the others did not oppose.\n", n, len(persons))
+					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d withdrawn%s.\n", n, len(persons), others(n, len(persons), "did not oppose"))
 				}
 				return n, err
 			})
@@ -153,9 +160,17 @@ the ledger and in the audit log. --end makes them hold again.`,
 			}
 			return withLedger(cmd, args[0], "opposition override", permitID, func(h *hub, s *permit.Store) (int64, error) {
 				if end {
-					return 1, s.EndOverride(cmd.Context(), permitID, h.now(), h.actor)
+					err := s.EndOverride(cmd.Context(), permitID, h.now(), h.actor)
+					if err == nil {
+						fmt.Fprintf(cmd.OutOrStdout(), "Oppositions hold again under %s.\n", permitID)
+					}
+					return 1, err
 				}
-				return 1, s.Override(cmd.Context(), permitID, law, h.now(), h.actor)
+				err := s.Override(cmd.Context(), permitID, law, h.now(), h.actor)
+				if err == nil {
+					fmt.Fprintf(cmd.OutOrStdout(), "Oppositions are set aside under %s.\n", permitID)
+				}
+				return 1, err
 			}, "law", law)
 		},
 	}
@@ -170,7 +185,7 @@ func newOppositionList() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list HUB",
-		Short: "Show the ledger, by person key",
+		Short: "Show the ledger, by person key, and where a law sets it aside",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
@@ -182,31 +197,54 @@ func newOppositionList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var all []permit.Opposition
-			err = h.audited(cmd.Context(), "opposition list", func() (string, map[string]string, error) {
-				all, err = s.Oppositions(cmd.Context())
+			var ledger struct {
+				Oppositions []permit.Opposition `json:"oppositions"`
+				Overrides   []permit.Override   `json:"overrides"`
+			}
+			err = h.audited(cmd.Context(), "opposition list", func() (_ string, _ map[string]string, err error) {
+				if ledger.Oppositions, err = s.Oppositions(cmd.Context()); err == nil {
+					ledger.Overrides, err = s.Overrides(cmd.Context())
+				}
 				return "", nil, err
 			})
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), all)
+				return writeJSON(cmd.OutOrStdout(), ledger)
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "person key\tscope\tby\treceived\tstate")
-			for _, o := range all {
+			for _, o := range ledger.Oppositions {
 				state := "holds"
 				if !o.WithdrawnAt.IsZero() {
 					state = "withdrawn on " + galien.DateOf(o.WithdrawnAt).String()
 				}
 				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", o.Person, o.Scope, o.By, o.Received, state)
 			}
+			if len(ledger.Overrides) > 0 {
+				fmt.Fprintln(w, "\nset aside for\tby the law\tsince\tstate")
+			}
+			for _, o := range ledger.Overrides {
+				state := "holds"
+				if !o.EndedAt.IsZero() {
+					state = "ended on " + galien.DateOf(o.EndedAt).String()
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Permit, printable(o.Law), galien.DateOf(o.RecordedAt), state)
+			}
 			return w.Flush()
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
+}
+
+// others says what is to be said of those who did not change, if there are any.
+func others(changed int64, of int, what string) string {
+	if changed == int64(of) {
+		return ""
+	}
+	return "; the others " + what
 }
 
 // withLedger changes the ledger between two entries of the audit log, which say

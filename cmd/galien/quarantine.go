@@ -141,6 +141,9 @@ func (h *hub) replay(ctx context.Context, asJSON bool, stdout, stderr io.Writer)
 	load.Progress = showLoad(stderr)
 	var report omop.ReplayReport
 	err = h.audited(ctx, "quarantine replay", func() (string, map[string]string, error) {
+		if err := h.vaultFollowsLake(ctx); err != nil {
+			return "", nil, err
+		}
 		report, err = omop.Replay(ctx, load)
 		load.Progress(omop.Progress{Step: "end"})
 		return report.Snapshot, map[string]string{"recovered": fmt.Sprint(report.Recovered), "quarantined": fmt.Sprint(report.Quarantined)}, err

@@ -2,7 +2,10 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -96,8 +99,10 @@ func newVaultBackup() *cobra.Command {
 		Use:   "backup HUB FILE",
 		Short: "Write a copy of the vault, as sealed as it is",
 		Long: `Write a copy of the vault to FILE, a new file. It opens with the share in
-HUB/vault.key, which is not in it: keep the two apart. Back up the lake at the same
-time; its keys mean nothing without the vault.`,
+HUB/vault.key, which is not in it: keep the two apart. At the same time copy the
+rest of the hub: HUB/lake, whose keys mean nothing without the vault, HUB/meta.db
+(permits and oppositions), HUB/store (what the next load of claims goes on from; without it
+every file has to come again) and HUB/vault/links.ndjson (the ledger of links).`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withVault(cmd, args[0], "vault backup", func(v *vault.Vault) (map[string]string, error) {
@@ -115,7 +120,10 @@ func newVaultRestore() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore HUB FILE",
 		Short: "Put a copy of the vault in the place of a lost one",
-		Args:  cobra.ExactArgs(2),
+		Long: `Put FILE, a copy that galien vault backup wrote, in the place of a vault that was
+lost. Move what is left of it away first. The copy must not be older than the lake,
+else galien ingest refuses: restore both from the same day.`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
 			if err != nil {
@@ -159,6 +167,10 @@ func newVaultUpgrade() *cobra.Command {
 			})
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(vault.KeyFile(h.path(vaultDir))); errors.Is(err, fs.ErrNotExist) {
+				fmt.Fprintln(cmd.OutOrStdout(), "The vault is sealed already, and its key file is not here: it stays as it is.")
+				return nil
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "The vault is sealed. Its one share is in %s: back it up apart from the hub.\n", vault.KeyFile(h.path(vaultDir)))
 			return nil

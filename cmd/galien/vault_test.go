@@ -67,6 +67,50 @@ func TestVaultCommands(t *testing.T) {
 	}
 }
 
+// storeOf returns where a load of claims leaves what the next one reads.
+func storeOf(t *testing.T, dir string) string {
+	t.Helper()
+	h, err := openHub(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	v, err := h.vault()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := v.Store("snds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// TestOldVault restores a copy of the vault that is older than the lake: no load
+// gives the key of a person of the lake to someone else.
+func TestOldVault(t *testing.T) {
+	hub := newTestHub(t)
+	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "vault.copy")
+	people := "person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id\n101,8507,1950,0,0\n"
+	load := func(more string) (int, string) {
+		writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte(people+more))
+		code, _, stderr := galienRun(t, "", "ingest", hub, "omop", dir)
+		return code, stderr
+	}
+	load("")
+	mustRun(t, "vault", "backup", hub, copied)
+	if code, stderr := load("102,8532,1951,0,0\n"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if err := os.Remove(filepath.Join(hub, vaultDir, "vault.db")); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "vault", "restore", hub, copied)
+	if code, stderr := load("103,8532,1960,0,0\n"); code != 7 || !strings.Contains(stderr, "the vault is older than the lake") {
+		t.Errorf("a load over an older vault: exit %d, %s", code, stderr)
+	}
+}
+
 // TestServedVault divides the key of a hub's vault, opens it in a server with
 // two of three shares, and loads through it: with the server gone, nothing
 // opens the vault.
@@ -82,10 +126,14 @@ func TestServedVault(t *testing.T) {
 	people := "person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id\n101,8507,1950,0,0\n"
 	writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte(people))
 	mustRun(t, "ingest", hub, "omop", dir)
+	alone := storeOf(t, hub)
 	out := filepath.Join(t.TempDir(), "shares")
 	mustRun(t, "vault", "split", hub, "--needed", "2", "--shares", "3", "--out", out)
 	if _, err := os.Stat(filepath.Join(hub, "vault.key")); err == nil {
 		t.Error("the key file is still there")
+	}
+	if s := mustRun(t, "vault", "upgrade", hub); strings.Contains(s, "one share") {
+		t.Errorf("an upgrade after the split speaks of a key file that is not there: %s", s)
 	}
 	share := func(i int) string {
 		b, err := os.ReadFile(filepath.Join(out, fmt.Sprintf("share-%d-of-3.txt", i)))
@@ -112,6 +160,9 @@ func TestServedVault(t *testing.T) {
 			t.Fatalf("vault serve ended with %d", code)
 		case <-time.After(5 * time.Millisecond):
 		}
+	}
+	if served := storeOf(t, hub); served != alone {
+		t.Errorf("a served vault keeps claims in %s, and one opened alone in %s", served, alone)
 	}
 	writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte(people+"102,8532,1951,0,0\n"))
 	if code, _, stderr := galienRun(t, "", "ingest", hub, "omop", dir); code != 4 || !strings.Contains(stderr, "sealed") {

@@ -285,7 +285,7 @@ func TestDamagedStore(t *testing.T) {
 			}
 			for _, u := range src.Units {
 				if u.Name == "DCIR 201901" {
-					if err := spoil(filepath.Join(h.dir, "vault", "store", "snds", u.Content, "care-pha.parquet")); err != nil {
+					if err := spoil(filepath.Join(h.dir, "store", "snds", u.Content, "care-pha.parquet")); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -306,6 +306,80 @@ func TestDamagedStore(t *testing.T) {
 			h.ingest(t, month)
 			if got := h.drugs(t); len(got) != 2 {
 				t.Errorf("drugs %v", got)
+			}
+		})
+	}
+}
+
+// TestLostStore takes away what the vault keeps, or the register alone, after
+// two loads that numbered two women in another order than their numbers': the
+// check finds it, a load of one month more is refused rather than given to the
+// other woman, and the same files again mend it.
+func TestLostStore(t *testing.T) {
+	woman := strings.NewReplacer("PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA00", "ANOANOANOANOANO01", "ANOANOANOANOANO00")
+	other := woman.Replace(strings.SplitAfter(tiny["IR_BEN_R.csv"], "\n")[1])
+	both := write(t, map[string]string{"IR_BEN_R.csv": tiny["IR_BEN_R.csv"] + other})
+	later := strings.NewReplacer("2018-12-19", "2019-01-19", "2019-01-01", "2019-02-01")
+	month := t.TempDir()
+	for _, name := range []string{"ER_PRS_F_201901.csv", "ER_PHA_F_201901.csv"} {
+		put(t, month, strings.Replace(name, "201901", "201902", 1), later.Replace(tiny[name]))
+	}
+	for name, spoil := range map[string]func(store string) error{
+		"all": os.RemoveAll,
+		"the register": func(store string) error {
+			found, err := filepath.Glob(filepath.Join(store, "number-*"))
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			return os.Remove(found[0])
+		},
+		"a damaged register": func(store string) error {
+			found, err := filepath.Glob(filepath.Join(store, "number-*"))
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			return os.WriteFile(found[0], []byte("PAR1"), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHub(t)
+			h.ingest(t, write(t, nil))
+			h.ingest(t, both)
+			want := h.drugs(t)
+			if err := spoil(filepath.Join(h.dir, "store", "snds")); err != nil {
+				t.Fatal(err)
+			}
+			snap, err := h.lake.Current()
+			if err != nil {
+				t.Fatal(err)
+			}
+			check := func() (found []string) {
+				if err := Check(h.vault, snap.Manifest.Sources[0], func(text string) { found = append(found, text) }); err != nil {
+					t.Fatal(err)
+				}
+				return found
+			}
+			if len(check()) == 0 {
+				t.Error("the check found nothing")
+			}
+			if _, err := Ingest(t.Context(), h.load(month)); err == nil || !strings.Contains(err.Error(), "again with this delivery") {
+				t.Errorf("a month more: %v", err)
+			}
+			h.ingest(t, both)
+			if found := check(); len(found) > 0 {
+				t.Errorf("after the same files again: %v", found)
+			}
+			if got := h.drugs(t); !slices.Equal(got, want) {
+				t.Errorf("drugs %v, want %v", got, want)
+			}
+			h.ingest(t, month)
+			for _, row := range h.drugs(t) {
+				if !strings.HasPrefix(row, "1 ") {
+					t.Errorf("of another woman: %s", row)
+				}
+			}
+			if got := len(h.drugs(t)); got != 2 {
+				t.Errorf("%d drugs, want 2", got)
 			}
 		})
 	}

@@ -84,7 +84,7 @@ func TestLostRegister(t *testing.T) {
 			h := newHub(t)
 			h.ingest(t, write(t, nil))
 			want := h.drugs(t)
-			found, err := filepath.Glob(filepath.Join(h.dir, "vault", "store", "snds", "number-*"))
+			found, err := filepath.Glob(filepath.Join(h.dir, "store", "snds", "number-*"))
 			if err != nil || len(found) != 1 {
 				t.Fatal(found, err)
 			}

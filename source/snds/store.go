@@ -27,9 +27,9 @@ import (
 
 // store keeps what the cleaning left of every unit, so that a later delivery
 // adds to it: a folder a unit, named by its content, with one Parquet file a
-// table and a page that lists them (docs/formats/vault.md). It is in the vault,
-// since the rows carry the numbers of beneficiaries and of professionals, and its
-// files are encrypted under keys that only the vault makes.
+// table and a page that lists them (docs/formats/vault.md). The rows
+// carry the numbers of beneficiaries and of professionals: its files are encrypted
+// under keys that only the vault makes.
 type store struct{ dir string }
 
 // engineSealed is how the engine is told which key opens or seals a file: the
