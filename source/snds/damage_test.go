@@ -224,6 +224,7 @@ func TestDamaged(t *testing.T) {
 		"a key is missing":   {map[string]string{"ER_PRS_F_201901.csv": strings.Replace(prs, "PRS_ORD_NUM", "OTHER", 1)}, galien.Invalid, "PRS_ORD_NUM"},
 		"a month twice":      {map[string]string{"ER_PRS_F_201901.csv.gz": zipped(prs)}, galien.Conflict, "same period"},
 		"a month and a year": {map[string]string{"ER_PRS_F_2019.csv": prs}, galien.Conflict, "period"},
+		"a month in part":    {map[string]string{"ER_PHA_F_201901.csv": ""}, galien.Conflict, "without the table ER_PHA_F"},
 		"the same content":   {map[string]string{"ER_PRS_F_201902.csv": prs}, galien.Conflict, "same content"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,22 +101,24 @@ func plan(had []lake.Unit, delivered []batch) (units []lake.Unit, err error) {
 		for _, b := range delivered {
 			if b.Name == u.Name {
 				replaced = true
+			} else if b.kind != reference {
+				is, ok := periodOf(b.Name, field[b.kind])
+				was, same := periodOf(u.Name, field[b.kind])
+				switch {
+				case !ok || !same:
+				case strings.HasPrefix(was, is): // a year for its months, or everything at once
+					replaced = true
+				case strings.HasPrefix(is, was):
+					return nil, galien.Errorf(galien.Conflict,
+						"open delivery: the hub took %s in as one unit, so that %s cannot be told from it: bring all of %s again, or drop what the hub has with --afresh", u.Name, b.Name, u.Name)
+				}
+			}
+			if replaced {
+				if missing := b.lacks(u); missing != "" {
+					return nil, galien.Errorf(galien.Conflict,
+						"open delivery: it brings %s without the table %s, which the hub's %s has: bring all its tables, or drop what the hub has with --afresh", b.Name, missing, u.Name)
+				}
 				break
-			}
-			if b.kind == reference {
-				continue
-			}
-			is, ok := periodOf(b.Name, field[b.kind])
-			was, same := periodOf(u.Name, field[b.kind])
-			if !ok || !same {
-				continue
-			}
-			switch {
-			case strings.HasPrefix(was, is): // a year for its months, or everything at once
-				replaced = true
-			case strings.HasPrefix(is, was):
-				return nil, galien.Errorf(galien.Conflict,
-					"open delivery: the hub took %s in as one unit, so that %s cannot be told from it: bring all of %s again, or drop what the hub has with --afresh", u.Name, b.Name, u.Name)
 			}
 		}
 		if !replaced {
@@ -125,6 +127,21 @@ func plan(had []lake.Unit, delivered []batch) (units []lake.Unit, err error) {
 	}
 	slices.SortFunc(units, func(a, b lake.Unit) int { return cmp.Compare(a.Name, b.Name) })
 	return units, nil
+}
+
+// lacks returns a table that a unit of the hub has and the batch, which would
+// replace it, has not; empty when there is none.
+func (b batch) lacks(u lake.Unit) string {
+	for _, f := range u.Files {
+		table, _, _, _, ok := nameOf(f.Name)
+		if ok && !slices.ContainsFunc(b.Files, func(g lake.Input) bool {
+			other, _, _, _, _ := nameOf(g.Name)
+			return other == table
+		}) {
+			return table
+		}
+	}
+	return ""
 }
 
 // deliveryID names what a snapshot is made of.
