@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/csv"
@@ -33,8 +34,8 @@ type crashing struct {
 var unfinishedUnit = filepath.Join("store", "*", "unfinished-*")
 
 // claimsToCrash invents a country of forty persons, of which three months and a
-// year of hospitals are kept, and takes a month of drugs away from the second
-// delivery.
+// year of hospitals are kept, and leaves the second delivery a month of drugs
+// without a row.
 func claimsToCrash(t *testing.T) crashing {
 	t.Helper()
 	c := crashing{signs: slices.Insert(slices.Clone(signs), len(signs)-1, unfinishedUnit)}
@@ -50,11 +51,14 @@ func claimsToCrash(t *testing.T) crashing {
 		for _, path := range files {
 			name := filepath.Base(path)
 			old := strings.HasPrefix(name, "ER_") && !regexp.MustCompile(`_20210[4-6]\.`).MatchString(name) || strings.HasPrefix(name, "T_") && !strings.HasPrefix(name, "T_MCO21")
-			if old || i == 1 && name == "ER_PHA_F_202105.csv.gz" {
+			if old {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}
 				continue
+			}
+			if i == 1 && name == "ER_PHA_F_202105.csv.gz" {
+				onlyHeader(t, path)
 			}
 			kept++
 		}
@@ -86,6 +90,32 @@ func claimsToCrash(t *testing.T) crashing {
 		}
 	}
 	return c
+}
+
+// onlyHeader leaves a compressed file its first line.
+func onlyHeader(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(z).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(line)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, out.Bytes())
 }
 
 // pmsiToCrash is a hospital's files, and the same without some units.
