@@ -28,7 +28,8 @@ const (
 
 // Normal returns the one way in which an identity of a kind is written. It
 // fails with Invalid for what is none: an empty value, a NIR that has not the
-// form of one. A NIR whose key is wrong is a NIR; ValidKey tells.
+// form of one. A NIR whose key is wrong is a NIR; package link
+// tells.
 func Normal(kind Kind, value string) (string, error) {
 	var s string
 	switch kind {
@@ -78,24 +79,6 @@ func isNIR(s string) bool {
 		}
 	}
 	return true
-}
-
-// ValidKey reports whether a NIR of fifteen characters ends with its key: 97
-// less the remainder of the number by 97, 2A counting as 19 and 2B as 18. A
-// NIR without its key has none to be wrong.
-func ValidKey(nir string) bool {
-	s := digits(nir)
-	if !isNIR(s) {
-		return false
-	}
-	if len(s) == nirLength {
-		return true
-	}
-	n := 0
-	for _, c := range strings.NewReplacer("2A", "19", "2B", "18").Replace(s[:nirLength]) {
-		n = (n*10 + int(c-'0')) % 97
-	}
-	return 97-n == int(s[13]-'0')*10+int(s[14]-'0')
 }
 
 var ligatures = strings.NewReplacer("Œ", "OE", "Æ", "AE", "ß", "SS", "ẞ", "SS")

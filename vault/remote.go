@@ -23,9 +23,6 @@ func Dial(socket string) (*Vault, error) {
 	return v, conn.Close()
 }
 
-// Served reports whether another process has the vault open.
-func (v *Vault) Served() bool { return v.remote != nil }
-
 // remote asks the vault's server. Each thing asked takes its own connection.
 type remote struct {
 	socket string
