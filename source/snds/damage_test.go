@@ -246,7 +246,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDamagedStore spoils what the vault keeps of a month: the check finds it, a
+// TestDamagedStore spoils what the store keeps of a month: the check finds it, a
 // load that needs it names what to bring again, and one that brings it is whole.
 func TestDamagedStore(t *testing.T) {
 	other := strings.NewReplacer("2018-12-19", "2019-01-19", "2019-01-01", "2019-02-01")
@@ -312,7 +312,7 @@ func TestDamagedStore(t *testing.T) {
 	}
 }
 
-// TestLostStore takes away what the vault keeps, or the register alone, after
+// TestLostStore takes away what the store keeps, or the register alone, after
 // two loads that numbered two women in another order than their numbers': the
 // check finds it, a load of one month more is refused rather than given to the
 // other woman, and the same files again mend it.

@@ -234,7 +234,7 @@ func (g *ingest) readBatches(ctx context.Context, of func(u unit) bool) error {
 func (g *ingest) stored(b batch) (kept, error) {
 	k, err := g.store.open(b.Unit)
 	if err == nil && k.Numbers != g.numbers(b) {
-		err = galien.Errorf(galien.NotFound, "open %s: the vault has it beside other beneficiaries", b.Name)
+		err = galien.Errorf(galien.NotFound, "open %s: the store has it beside other beneficiaries", b.Name)
 	}
 	return k, err
 }

@@ -66,7 +66,7 @@ func (g *ingest) startRegister(lost error) error {
 			continue
 		}
 		if _, kept := g.pages[u.Content]; kept {
-			return galien.Errorf(galien.Corrupt, "open register: the vault has lost whom the lines of %s are about: bring every file of the DCIR again with this delivery, or drop what it does not bring with --afresh", u.Name)
+			return galien.Errorf(galien.Corrupt, "open register: the store has lost whom the lines of %s are about: bring every file of the DCIR again with this delivery, or drop what it does not bring with --afresh", u.Name)
 		}
 	}
 	return g.store.clean(others)

@@ -116,24 +116,24 @@ func (s store) open(u lake.Unit) (k kept, err error) {
 	dir := filepath.Join(s.dir, u.Content)
 	page, err := os.ReadFile(filepath.Join(dir, unitPage))
 	if errors.Is(err, fs.ErrNotExist) {
-		return k, galien.Errorf(galien.NotFound, "open %s: the vault has nothing of it", u.Name)
+		return k, galien.Errorf(galien.NotFound, "open %s: the store has nothing of it", u.Name)
 	}
 	if err != nil {
 		return k, fmt.Errorf("open %s: %w", u.Name, err)
 	}
 	if err := json.Unmarshal(page, &k); err != nil {
-		return k, galien.Errorf(galien.Corrupt, "open %s: its page in the vault cannot be read", u.Name)
+		return k, galien.Errorf(galien.Corrupt, "open %s: its page in the store cannot be read", u.Name)
 	}
 	for name, want := range k.Files {
 		got, err := hashOf(filepath.Join(dir, name))
 		if err != nil || got != want {
-			return k, galien.Errorf(galien.Corrupt, "open %s: %s in the vault is not what was written", u.Name, name)
+			return k, galien.Errorf(galien.Corrupt, "open %s: %s in the store is not what was written", u.Name, name)
 		}
 	}
 	return k, nil
 }
 
-// Check opens what the vault keeps of the units of a source, and reports in words
+// Check opens what the store keeps of the units of a source, and reports in words
 // what is missing or is not what was written: the lake is whole without it, and
 // the next load asks for those files again.
 func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
@@ -147,7 +147,7 @@ func Check(v *vault.Vault, src lake.Source, report func(text string)) error {
 	s := store{dir}
 	path, _, err := s.register()
 	if err == nil && path == "" && slices.ContainsFunc(src.Units, isClaims) {
-		err = galien.Errorf(galien.Corrupt, "open register: the vault has nothing of it")
+		err = galien.Errorf(galien.Corrupt, "open register: the store has nothing of it")
 	}
 	for _, u := range src.Units {
 		if _, e := s.open(u); e != nil {
@@ -256,7 +256,7 @@ func (s store) register() (path, salt string, err error) {
 		base := strings.TrimSuffix(filepath.Base(file), parquetExt)
 		its, ok := strings.CutPrefix(base, register+"-"+got[:16]+"-")
 		if !ok {
-			return "", "", galien.Errorf(galien.Corrupt, "open register: %s in the vault is not what was written", filepath.Base(file))
+			return "", "", galien.Errorf(galien.Corrupt, "open register: %s in the store is not what was written", filepath.Base(file))
 		}
 		info, err := os.Stat(file)
 		if err != nil {
