@@ -10,6 +10,7 @@ import (
 	"galien/lake"
 	"galien/source/omop"
 	"galien/source/snds"
+	"galien/vault"
 	"galien/vocab"
 )
 
@@ -152,6 +153,11 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 			}
 		}
 	}
+	if v != nil && store != nil {
+		if err := damage("hub", h.checkForgotten(ctx, v, r)); err != nil {
+			return nil, err
+		}
+	}
 	if r.damages() == 0 {
 		// What the parts say of each other is worth asking of sound parts only.
 		err = omop.Check(ctx, l, v, h.path(quarantineDir), func(text string) {
@@ -177,4 +183,32 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 	}
 	r.OK = r.damages() == 0
 	return r, nil
+}
+
+// checkForgotten notes what is still to be purged, and takes parts that are older
+// copies than the rest for damage.
+func (h *hub) checkForgotten(ctx context.Context, v *vault.Vault, r *fsckReport) error {
+	s, err := v.Status(ctx)
+	if err != nil {
+		return err
+	}
+	journal, err := h.purgeJournal()
+	if err != nil {
+		return err
+	}
+	if s.ToPurge > 0 || journal != nil {
+		r.Problems = append(r.Problems, fsckProblem{"hub", fmt.Sprintf("%d persons were forgotten and are not purged yet: galien purge %s removes their rows", s.ToPurge, h.dir), false})
+	}
+	was, err := h.readGeneration()
+	if err != nil {
+		return err
+	}
+	now, err := h.present(ctx)
+	if err != nil {
+		return err
+	}
+	for _, text := range was.behind(now) {
+		r.Problems = append(r.Problems, fsckProblem{"hub", text, true})
+	}
+	return nil
 }

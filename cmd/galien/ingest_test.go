@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if until := os.Getenv(purgeUntil); until != "" {
+		purgeAndDie(until)
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -82,6 +82,8 @@ type snapshotStatus struct {
 	Parent string    `json:"parent"`
 	Time   time.Time `json:"time"`
 	Note   string    `json:"note"`
+	// PurgedAs is the id of what is left of it, after persons were purged.
+	PurgedAs string `json:"purged_as,omitempty"`
 }
 
 func (h *hub) status() (status, error) {
@@ -95,8 +97,9 @@ func (h *hub) status() (status, error) {
 	if err != nil {
 		return s, err
 	}
+	became := lake.Became(history)
 	for _, c := range history {
-		s.Snapshots = append(s.Snapshots, snapshotStatus{c.Snapshot, c.Parent, c.Time, c.Note})
+		s.Snapshots = append(s.Snapshots, snapshotStatus{c.Snapshot, c.Parent, c.Time, c.Note, became[c.Snapshot]})
 	}
 	snap, err := l.Current()
 	if galien.KindOf(err) == galien.NotFound {
@@ -169,7 +172,11 @@ func (s status) print(w io.Writer, hub string) error {
 	}
 	fmt.Fprintln(w, "\nSnapshots, oldest first:")
 	for _, c := range s.Snapshots {
-		fmt.Fprintf(w, "  %s  %s  %s\n", c.ID, c.Time.UTC().Format("2006-01-02 15:04:05Z"), c.Note)
+		purged := ""
+		if c.PurgedAs != "" {
+			purged = " (no more: persons were purged from it, and " + c.PurgedAs + " is left)"
+		}
+		fmt.Fprintf(w, "  %s  %s  %s%s\n", c.ID, c.Time.UTC().Format("2006-01-02 15:04:05Z"), c.Note, purged)
 	}
 	return nil
 }
