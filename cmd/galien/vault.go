@@ -26,6 +26,7 @@ unseal), and every other command reaches it there. docs/formats/vault.md says wh
 	}
 	cmd.AddCommand(newVaultStatus(), newVaultRotate(), newVaultBackup(), newVaultRestore(), newVaultUpgrade(),
 		newVaultServe(), newVaultUnseal(), newVaultSplit(), newVaultForget(),
+		newVaultPublicKey(), newVaultBlind(), newVaultEvaluate(), newVaultUnblind(),
 		newVaultLinkCommand(), newVaultLinksCommand(), newVaultDecideCommand())
 	return cmd
 }

@@ -200,3 +200,101 @@ func TestServedVault(t *testing.T) {
 		t.Errorf("without the server: exit %d, %s", code, stderr)
 	}
 }
+
+// TestServerLost ends each connection of a load to the vault's server in turn, at
+// once or after its first answer: the load says what happened and what to do,
+// whatever it was doing, and commits nothing.
+func TestServerLost(t *testing.T) {
+	folder, err := os.MkdirTemp("", "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	hub := filepath.Join(folder, "hub")
+	mustRun(t, "init", hub)
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte("person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id,person_source_value\n101,8507,1950,0,0,a\n102,8507,1951,0,0,b\nx,8507,1951,0,0,c\n"))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"vault", "serve", hub}, strings.NewReader(""), io.Discard, io.Discard) }()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	socket, real := filepath.Join(hub, vaultSocket), filepath.Join(hub, "real")
+	for _, err := os.Stat(socket); err != nil; _, err = os.Stat(socket) {
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.Rename(socket, real); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	type cut struct {
+		connection int
+		answered   bool // after the first answer, rather than at once
+	}
+	cuts, made := make(chan cut, 1), 0
+	go func() {
+		now := cut{}
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			select {
+			case now = <-cuts:
+				made = 0
+			default:
+			}
+			made++
+			if made == now.connection && !now.answered {
+				conn.Close()
+				continue
+			}
+			server, err := net.Dial("unix", real)
+			if err != nil {
+				conn.Close()
+				continue
+			}
+			last := made == now.connection
+			go func() {
+				io.Copy(server, conn)
+				server.Close()
+			}()
+			go func() {
+				defer conn.Close()
+				if last {
+					b := make([]byte, 1<<16)
+					n, _ := server.Read(b)
+					conn.Write(b[:n])
+					return
+				}
+				io.Copy(conn, server)
+			}()
+		}
+	}()
+	failures := 0
+	for _, answered := range []bool{false, true} {
+		for k := 1; k <= 8; k++ {
+			cuts <- cut{k, answered}
+			code, _, stderr := galienRun(t, "", "ingest", hub, "omop", dir)
+			if code == 0 {
+				continue // that connection had done what it was for, or there was none
+			}
+			failures++
+			if code != 6 || !strings.Contains(stderr, "ended in the middle") || !strings.Contains(stderr, "galien vault serve") {
+				t.Errorf("connection %d ended (answered: %v): exit %d, %s", k, answered, code, stderr)
+			}
+		}
+	}
+	if failures < 4 {
+		t.Errorf("only %d loads failed", failures)
+	}
+	cuts <- cut{}
+	mustRun(t, "ingest", hub, "omop", dir)
+	mustRun(t, "fsck", hub)
+}
