@@ -239,7 +239,7 @@ func TestForgetAndPurge(t *testing.T) {
 	if got := persons(); len(got) != 6 {
 		t.Fatalf("what failed forgot somebody: %v", got)
 	}
-	if out := ok("104\n0106\n", "2 persons forgotten: 6 identity values, 1 quarantined rows, 0 links", "vault", "forget", hub, "--source", "omop"); strings.Contains(out, "104") {
+	if out := ok("104\n0106\n", "2 persons forgotten: 4 identity values, 1 quarantined rows, 0 links", "vault", "forget", hub, "--source", "omop"); strings.Contains(out, "104") {
 		t.Errorf("the command names a person: %s", out)
 	}
 	// They are in no answer from now on, and no load comes between.
@@ -311,15 +311,15 @@ func TestForgetAndPurge(t *testing.T) {
 			t.Errorf("the certificate says of a file %+v", f)
 		}
 	}
-	var entries []struct {
-		Action, Outcome string
-		Details         map[string]string
-	}
-	if err := json.Unmarshal([]byte(mustRun(t, "audit", "show", hub, "--json")), &entries); err != nil {
-		t.Fatal(err)
-	}
 	certified := 0
-	for _, e := range entries {
+	for line := range strings.Lines(mustRun(t, "audit", "show", hub, "--json")) {
+		var e struct {
+			Outcome string
+			Details map[string]string
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
 		if e.Outcome == "certified" {
 			certified++
 			var logged certificate

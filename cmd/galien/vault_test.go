@@ -213,10 +213,14 @@ func TestServerLost(t *testing.T) {
 	hub := filepath.Join(folder, "hub")
 	mustRun(t, "init", hub)
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "PERSON.csv"), []byte("person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id,person_source_value\n101,8507,1950,0,0,a\n102,8507,1951,0,0,b\nx,8507,1951,0,0,c\n"))
+	deliver := func(year int) {
+		writeFile(t, filepath.Join(dir, "PERSON.csv"), fmt.Appendf(nil, "person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id,person_source_value\n101,8507,%d,0,0,a\n102,8507,1951,0,0,b\nx,8507,1951,0,0,c\n", year))
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"vault", "serve", hub}, strings.NewReader(""), io.Discard, io.Discard) }()
+	go func() {
+		ended <- run(ctx, []string{"vault", "serve", hub}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
 	t.Cleanup(func() {
 		stop()
 		<-ended
@@ -280,6 +284,7 @@ func TestServerLost(t *testing.T) {
 	failures := 0
 	for _, answered := range []bool{false, true} {
 		for k := 1; k <= 8; k++ {
+			deliver(1900 + failures + 20*k)
 			cuts <- cut{k, answered}
 			code, _, stderr := galienRun(t, "", "ingest", hub, "omop", dir)
 			if code == 0 {

@@ -347,6 +347,12 @@ func (p *purge) removal(ctx context.Context, f, now lake.File, removed string) (
 	return now, nil
 }
 
+// ofPersons reports whether the files of a table have a person. A table may have
+// got one in the model since they were written.
+func ofPersons(t lake.Table, model cdm.Table) bool {
+	return model.HasPerson() && len(t.Files) > 0 && t.Files[0].Order != lake.Plain
+}
+
 // condition returns which rows of a table go, in SQL; empty for none.
 func (p *purge) condition(s *lake.Snapshot, t lake.Table) (string, error) {
 	if len(t.Files) == 0 {
@@ -356,7 +362,7 @@ func (p *purge) condition(s *lake.Snapshot, t lake.Table) (string, error) {
 	if !known {
 		return "", galien.Errorf(galien.Invalid, "purge: the snapshot %s has the table %s, which this program does not know: use the one that wrote it, or a newer one", s.ID, t.Name)
 	}
-	if model.HasPerson() {
+	if ofPersons(t, model) {
 		return "person_id IN (FROM " + purgedPersons + ")", nil
 	}
 	return p.aboutPersons(model), nil

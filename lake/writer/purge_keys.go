@@ -102,7 +102,7 @@ func (p *purge) findKeys(ctx context.Context) error {
 func speaksOf(s *lake.Snapshot, table string) bool {
 	for _, t := range s.Manifest.Tables {
 		model, ok := cdm.Lookup(t.Name)
-		if !ok || model.HasPerson() || len(t.Files) == 0 {
+		if !ok || len(t.Files) == 0 || ofPersons(t, model) {
 			continue
 		}
 		switch {

@@ -18,7 +18,8 @@ import (
 
 // pairOfWomen are files of two women, of whom the second, of anonymous number
 // ...02, has two numbers, ...02 and, in the archive, ...03: claims, a long-term
-// disease, and a stay of each.
+// disease, and a stay of each. The first has the last care of all: to its day
+// everybody is observed.
 func pairOfWomen() map[string]string {
 	row := strings.Split(tiny["IR_BEN_R.csv"], "\n")[1] + "\n"
 	second := strings.NewReplacer("PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA02", "ANOANOANOANOANO01", "ANOANOANOANOANO02").Replace(row)
@@ -33,7 +34,7 @@ func pairOfWomen() map[string]string {
 		"ER_PRS_F_201903.csv": mixed("2019-03", "02 2019-03-02", "01 2019-03-04"),
 		"T_MCO19B.csv":        "ETA_NUM;RSA_NUM;DGN_PAL\n100000001;0000000001;I21\n100000001;0000000002;I22\n",
 		"T_MCO19C.csv": "ETA_NUM;RSA_NUM;NIR_ANO_17;NIR_RET;NAI_RET;SEX_RET;SEJ_RET;FHO_RET;PMS_RET;DAT_RET;EXE_SOI_DTD;EXE_SOI_DTF\n" +
-			"100000001;0000000001;PSAPSAPSAPSAPSA01;0;0;0;0;0;0;0;2019-05-01;2019-05-03\n100000001;0000000002;PSAPSAPSAPSAPSA02;0;0;0;0;0;0;0;2019-06-01;2019-06-03\n",
+			"100000001;0000000001;PSAPSAPSAPSAPSA01;0;0;0;0;0;0;0;2019-07-01;2019-07-03\n100000001;0000000002;PSAPSAPSAPSAPSA02;0;0;0;0;0;0;0;2019-06-01;2019-06-03\n",
 	}
 }
 
@@ -102,9 +103,10 @@ func TestForget(t *testing.T) {
 	for _, h := range []hub{forgets, keeps} {
 		h.ingest(t, write(t, first))
 	}
+	// That some stay has the code is in a list of codes, which names nobody.
 	hers := func(rows []string) (list []string) {
 		for _, r := range rows {
-			if strings.Contains(r, "PSAPSAPSAPSAPSA02") || strings.Contains(r, "PSAPSAPSAPSAPSA03") || strings.Contains(r, "ANOANOANOANOANO02") || strings.Contains(r, `"code":"I22"`) {
+			if strings.Contains(r, "PSAPSAPSAPSAPSA02") || strings.Contains(r, "PSAPSAPSAPSAPSA03") || strings.Contains(r, "ANOANOANOANOANO02") || strings.Contains(r, `"code":"I22"`) && !strings.Contains(r, `"vocabulary"`) {
 				list = append(list, r)
 			}
 		}
