@@ -110,11 +110,12 @@ type messages struct {
 	enc  *gob.Encoder
 	dec  *gob.Decoder
 	lost func() // called when the other end is found to be gone; may be nil
+	told bool   // the other end said why it goes
 }
 
 func newMessages(conn net.Conn) *messages {
 	w := bufio.NewWriterSize(conn, 1<<16)
-	return &messages{conn, w, gob.NewEncoder(w), gob.NewDecoder(bufio.NewReaderSize(conn, 1<<16)), nil}
+	return &messages{conn, w, gob.NewEncoder(w), gob.NewDecoder(bufio.NewReaderSize(conn, 1<<16)), nil, false}
 }
 
 // send writes a message; flush sends what was written.
@@ -135,12 +136,13 @@ func (m *messages) ask(q request) (response, error) {
 // next reads a response; a failure is an error of its kind.
 func (m *messages) next() (r response, err error) {
 	if err := m.dec.Decode(&r); err != nil {
-		if m.lost != nil {
+		if m.lost != nil && !m.told {
 			m.lost()
 		}
 		return response{}, fmt.Errorf("ask the vault: %w", errGone)
 	}
 	if r.Failed != "" {
+		m.told = true
 		return response{}, galien.Errorf(r.Kind, "%s", r.Failed)
 	}
 	return r, nil

@@ -130,7 +130,7 @@ func syncFolderOf(path string) error {
 // none is.
 func (was generation) behind(now generation) (problems []string) {
 	if now.KeysGiven < was.KeysGiven {
-		problems = append(problems, fmt.Sprintf("the vault is an older copy than the rest of the hub: it has given %d person keys, and had given %d; restore the copy of the same day as lake/ and meta.db", now.KeysGiven, was.KeysGiven))
+		problems = append(problems, fmt.Sprintf("the vault is an older copy than the rest of the hub: it has given %d person keys, and had given %d; restore the copy of the same day as lake/ and meta.db, or, where all of them are of that day, its %s too", now.KeysGiven, was.KeysGiven, generationFile))
 	}
 	if now.Forgotten < was.Forgotten {
 		problems = append(problems, fmt.Sprintf("the vault is an older copy, of before %d persons were forgotten: it holds their identities again; restore a copy made after that, and destroy this one", was.Forgotten-now.Forgotten))
@@ -142,7 +142,7 @@ func (was generation) behind(now generation) (problems []string) {
 }
 
 func ledgerBehind(was, now int64) string {
-	return fmt.Sprintf("meta.db is an older copy than the rest of the hub: its ledger of oppositions was changed %d times, and this copy has %d; whoever opposed since would be in the answers: restore the copy of the same day, or enter them again and remove %s", was, now, generationFile)
+	return fmt.Sprintf("meta.db is an older copy than the rest of the hub: its ledger of oppositions was changed %d times, and this copy has %d; whoever opposed since would be in the answers: restore the copy of the same day as %s, or enter them again and remove that file", was, now, generationFile)
 }
 
 // notBehind fails with Corrupt when the vault or the ledger is an older copy than

@@ -109,7 +109,8 @@ func newVaultBackup() *cobra.Command {
 		Long: `Write a copy of the vault to FILE, a new file. It opens with the share in
 HUB/vault.key, which is not in it: keep the two apart. At the same time copy the
 rest of the hub: HUB/lake, whose keys mean nothing without the vault, HUB/meta.db
-(permits and oppositions), HUB/store (what the next load of claims goes on from; without it
+(permits and oppositions), HUB/generation.json (by which a part that is older than the
+rest is found out), HUB/store (what the next load of claims goes on from; without it
 every file has to come again) and HUB/vault/links.ndjson (the ledger of links).`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {

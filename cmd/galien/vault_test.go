@@ -105,7 +105,9 @@ func TestOldVault(t *testing.T) {
 	if err := os.Remove(filepath.Join(hub, vaultDir, "vault.db")); err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, "vault", "restore", hub, copied)
+	if code, _, stderr := galienRun(t, "", "vault", "restore", hub, copied); code != 7 || !strings.Contains(stderr, "an older copy") {
+		t.Errorf("the older copy is put in its place: exit %d, %s", code, stderr)
+	}
 	if code, stderr := load("103,8532,1960,0,0\n"); code != 7 || !strings.Contains(stderr, "the vault is older than the lake") {
 		t.Errorf("a load over an older vault: exit %d, %s", code, stderr)
 	}
