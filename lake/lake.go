@@ -142,7 +142,7 @@ func (l *Lake) Snapshot(id string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, _ := read(history)
+	kept, _ := resolve(history)
 	for _, r := range kept {
 		if r.id == id {
 			return l.load(r)

@@ -64,9 +64,9 @@ type Rewritten struct {
 // ref names a snapshot and its manifest.
 type ref struct{ id, manifest string }
 
-// read works out of the commits which snapshots are kept, oldest first, and what
+// resolve works out of the commits which snapshots are kept, oldest first, and what
 // each of the others became.
-func read(history []Commit) (kept []ref, became map[string]string) {
+func resolve(history []Commit) (kept []ref, became map[string]string) {
 	became = map[string]string{}
 	seen := map[string]bool{}
 	keep := func(r ref) {
@@ -96,7 +96,7 @@ func read(history []Commit) (kept []ref, became map[string]string) {
 // Became returns what the snapshots that a purge took rows out of are now, by
 // the ids that they had. The id of every other snapshot is its own.
 func Became(history []Commit) map[string]string {
-	_, became := read(history)
+	_, became := resolve(history)
 	for was := range became {
 		for next, more := became[became[was]]; more; next, more = became[became[was]] {
 			became[was] = next
@@ -112,7 +112,7 @@ func (l *Lake) Kept() ([]*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs, _ := read(history)
+	refs, _ := resolve(history)
 	list := make([]*Snapshot, len(refs))
 	for i, r := range refs {
 		if list[i], err = l.load(r); err != nil {

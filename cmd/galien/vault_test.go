@@ -184,12 +184,18 @@ func TestServedVault(t *testing.T) {
 	if s := mustRun(t, "vault", "rotate", hub); !strings.Contains(s, "version 2") {
 		t.Errorf("a rotation through the server: %s", s)
 	}
+	if code, stdout, stderr := galienRun(t, "102\n", "vault", "forget", hub, "--source", "omop"); code != 0 || !strings.Contains(stdout, "1 persons forgotten") {
+		t.Errorf("forgetting through the server: exit %d, %s%s", code, stdout, stderr)
+	}
+	if s := mustRun(t, "purge", hub); !strings.Contains(s, "1 persons purged") {
+		t.Errorf("a purge through the server: %s", s)
+	}
 	mustRun(t, "fsck", hub)
 	if code, _, _ := galienRun(t, "", "vault", "restore", hub, "x"); code != 5 {
 		t.Errorf("restore under a server: exit %d, want 5", code)
 	}
 	log := mustRun(t, "audit", "show", hub, "--json", "--limit", "0")
-	for _, action := range []string{"vault split", "vault unseal", "vault: unseal", "vault: keys", "vault: intake", "vault: rotate"} {
+	for _, action := range []string{"vault split", "vault unseal", "vault: unseal", "vault: keys", "vault: intake", "vault: rotate", "vault: forget", "vault: purged"} {
 		if !strings.Contains(log, `"`+action+`"`) {
 			t.Errorf("the audit log has no %q", action)
 		}
