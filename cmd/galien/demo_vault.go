@@ -29,9 +29,14 @@ func (d *demo) takeKey(hub string) (give func() error, err error) {
 		return nil, fmt.Errorf("take the vault's key away: %w", err)
 	}
 	return func() error {
-		if err := os.Rename(away, key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Rename(away, key)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
 			return fmt.Errorf("bring the vault's key back: %w", err)
 		}
+		fmt.Fprintf(d.out, "  $ mv %s %s\n", away, key)
 		return nil
 	}, nil
 }
@@ -56,6 +61,7 @@ func (d *demo) serveVault(ctx context.Context, hub string, give func() error) (s
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	stop = func() error {
+		fmt.Fprintf(d.out, "\nThe vault's process ends, and its key comes back into the hub.\n  $ kill %d\n", cmd.Process.Pid)
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		if err := <-ended; err != nil && ctx.Err() == nil {
 			return galien.Errorf(galien.Internal, "demo: galien vault serve ended with %w:\n%s", err, said.String())
