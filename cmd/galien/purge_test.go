@@ -239,7 +239,7 @@ func TestForgetAndPurge(t *testing.T) {
 	if got := persons(); len(got) != 6 {
 		t.Fatalf("what failed forgot somebody: %v", got)
 	}
-	if out := ok("104\n0106\n", "2 persons forgotten: 4 identity values, 1 quarantined rows, 0 links", "vault", "forget", hub, "--source", "omop"); strings.Contains(out, "104") {
+	if out := ok("104\n0106\n", "2 persons forgotten: 4 identity values, 1 quarantined rows, 0 links", "vault", "forget", hub, "--source", "omop"); strings.Contains(strings.ReplaceAll(out, hub, ""), "104") {
 		t.Errorf("the command names a person: %s", out)
 	}
 	// They are in no answer from now on, and no load comes between.
