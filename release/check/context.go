@@ -108,7 +108,7 @@ var needsUnit = map[Role]bool{RoleCount: true, RolePopulation: true, RoleEvents:
 	RolePersonTime: true, RoleMean: true, RoleSD: true, RoleQuantile: true, RoleMin: true, RoleMax: true, RoleEstimate: true, RoleSurvival: true}
 
 // noName are names of columns that a program gave, or that say nothing.
-var noName = regexp.MustCompile(`(?i)^(v\d+|x\d*|y\d*|unnamed.*|\.\.\.\d+|col(umn)?\d*|var\d*|field\d*|[a-mo-z]|_+\d*|\d+)$`)
+var noName = regexp.MustCompile(`(?i)^(v\d+|x\d*|y\d*|unnamed.*|\.\.\.\d+|col(umn)?\d*|var\d*|field\d*|[a-moq-z]|_+\d*|\d+)$`)
 
 var placeholder = regexp.MustCompile(`(?i)\b(todo|tbd|fixme|xxx+|lorem ipsum|à compléter|a compléter|placeholder|asdf)\b`)
 

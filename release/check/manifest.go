@@ -82,15 +82,17 @@ type Manifest struct {
 
 // Output says what one file is.
 type Output struct {
-	File        string     `yaml:"file"`
-	Title       string     `yaml:"title"`
-	Description string     `yaml:"description"`
-	Kind        Kind       `yaml:"kind"`
-	MadeBy      string     `yaml:"made_by"`
-	Data        string     `yaml:"data"`
-	Persons     int64      `yaml:"persons"`
-	Model       Model      `yaml:"model"`
-	Variables   []Variable `yaml:"variables"`
+	File        string `yaml:"file"`
+	Title       string `yaml:"title"`
+	Description string `yaml:"description"`
+	Kind        Kind   `yaml:"kind"`
+	MadeBy      string `yaml:"made_by"`
+	Data        string `yaml:"data"`
+	// Stays is set for what is reviewed and does not leave.
+	Stays     bool       `yaml:"stays"`
+	Persons   int64      `yaml:"persons"`
+	Model     Model      `yaml:"model"`
+	Variables []Variable `yaml:"variables"`
 }
 
 // Model is the size of a regression.

@@ -222,7 +222,9 @@ var (
 // hides reports whether a style makes something unseen.
 func hides(style string) bool { return hidden.MatchString(style) || white.MatchString(style) }
 
-func isWhiteCSS(v string) bool { return v == "white" || v == "#fff" || v == "#ffffff" || v == "transparent" }
+func isWhiteCSS(v string) bool {
+	return v == "white" || v == "#fff" || v == "#ffffff" || v == "transparent"
+}
 
 // sameColours reports whether a style gives text the colour of its ground.
 func sameColours(style string) bool {
