@@ -338,9 +338,6 @@ var (
 
 // sentence looks at the numbers of persons in a line of text.
 func (c *run) sentence(name, where, line string) {
-	if len(line) > 100_000 {
-		line = line[:100_000]
-	}
 	base := c.base()
 	look := func(text string) {
 		n, err := strconv.ParseInt(strings.NewReplacer(" ", "", ",", "", "\u00a0", "", "\u202f", "").Replace(text), 10, 64)

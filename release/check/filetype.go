@@ -15,6 +15,7 @@ const (
 	maxRows    = 5000
 	maxColumns = 200
 	maxCell    = 32000
+	maxGrids   = 300 // in a group
 )
 
 // contents are the first bytes of files, and what they are. What is not here

@@ -138,7 +138,7 @@ func (g *grid) num(i, j int) (number, bool) { return parseNumber(g.rows[i][j], g
 
 // addGrid keeps a table for the checks, after its size and its persons.
 func (c *run) addGrid(g *grid) {
-	if len(g.rows) > maxRows || len(g.header) > maxColumns {
+	if len(g.rows) > maxRows || len(g.header) > maxColumns || len(c.grids) >= maxGrids {
 		c.found("file-size", g.file, g.sheet)
 		return
 	}

@@ -17,7 +17,7 @@ import (
 const ManifestFile = "outputs.yaml"
 
 // maxManifest is the largest manifest, in bytes.
-const maxManifest = 1 << 20
+const maxManifest = 256 << 10
 
 // Kind is what an output is.
 type Kind string

@@ -273,7 +273,7 @@ func (p *page) table(n *html.Node) {
 		}
 	}
 	walk(n, 0)
-	if len(rows) < 2 {
+	if len(rows) == 0 {
 		return
 	}
 	g.header = rows[0]

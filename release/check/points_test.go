@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"image"
+	"image/jpeg"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -146,11 +147,35 @@ func cutArchive(name string) (archive, inside string, ok bool) {
 	return "", "", false
 }
 
-// fileBytes makes a file from its text: "hex ..." is bytes, "png" a small
-// picture, "png KIND text" one with a chunk more.
+// fileBytes makes a file from its text: "hex ..." is bytes, "png" and "jpeg"
+// small pictures, "png KIND text" one with a chunk more; a line "@repeat N ..."
+// stands for N lines.
 func fileBytes(t testing.TB, name, text string) []byte {
 	t.Helper()
 	switch f := strings.SplitN(strings.TrimSpace(text), " ", 3); {
+	case strings.Contains(text, "\n@repeat "):
+		var b strings.Builder
+		for _, line := range strings.SplitAfter(text, "\n") {
+			f := strings.SplitN(line, " ", 3)
+			if f[0] != "@repeat" {
+				b.WriteString(line)
+				continue
+			}
+			n, err := strconv.Atoi(f[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				b.WriteString(strings.Replace(f[2], "%d", strconv.Itoa(i), 1))
+			}
+		}
+		return []byte(b.String())
+	case f[0] == "jpeg":
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8)), nil); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
 	case f[0] == "hex":
 		b, err := hex.DecodeString(f[1])
 		if err != nil {

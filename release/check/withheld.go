@@ -91,9 +91,8 @@ type cell struct {
 }
 
 // bounds works out, from the totals of a table, how closely each withheld cell
-// is bounded, and how much each total exceeds what is shown of it. It goes line
-// by line until nothing moves; what only several lines at once would show it
-// does not see.
+// is bounded, and how much each total exceeds what is shown of it: line by line,
+// and in a table of exact counts by all lines at once.
 func (c *run) bounds(g *grid, j int, dims []int) {
 	slack := float64(c.base() / 2) // a rounded number is known to so much
 	cells := map[string]*cell{}
@@ -180,13 +179,103 @@ func (c *run) bounds(g *grid, j int, dims []int) {
 			break
 		}
 	}
-	for _, x := range cells {
+	if slack == 0 {
+		c.together(g, j, cells, lines)
+	}
+	for _, key := range slices.Sorted(maps.Keys(cells)) {
+		x := cells[key]
 		width := x.high - x.low
 		if x.ranged {
 			width++ // "<11" is as wide as the threshold
 		}
 		if x.withheld && width < float64(c.threshold) {
 			c.found("withheld-bounded", g.file, g.at(x.row, j))
+		}
+	}
+}
+
+// maxTogether is how many withheld cells that hang together are looked at at
+// once.
+const maxTogether = 60
+
+// together bounds withheld cells by all lines at once: the least and the greatest
+// value of each in any table without negative counts that agrees with what is
+// shown. Cells that share no line are looked at apart.
+func (c *run) together(g *grid, j int, cells map[string]*cell, lines map[string]*line) {
+	group := map[*cell]*cell{}
+	var root func(x *cell) *cell
+	root = func(x *cell) *cell {
+		for group[x] != nil && group[x] != x {
+			x = group[x]
+		}
+		return x
+	}
+	ids := slices.Sorted(maps.Keys(lines))
+	for _, id := range ids {
+		var first *cell
+		for _, x := range append([]*cell{lines[id].total}, lines[id].parts...) {
+			switch {
+			case !x.withheld:
+			case first == nil:
+				first = root(x)
+			default:
+				if r := root(x); r != first {
+					group[r] = first
+				}
+			}
+		}
+	}
+	members := map[*cell][]*cell{}
+	for _, key := range slices.Sorted(maps.Keys(cells)) {
+		if x := cells[key]; x.withheld {
+			members[root(x)] = append(members[root(x)], x)
+		}
+	}
+	for _, list := range members {
+		if len(list) < 2 {
+			continue // the lines alone bound it
+		}
+		if len(list) > maxTogether {
+			c.found("withheld-many", g.file, g.column(j))
+			continue
+		}
+		at := map[*cell]int{}
+		for i, x := range list {
+			at[x] = i
+		}
+		var equations []equation
+		for _, id := range ids {
+			e := equation{terms: map[int]float64{}}
+			l := lines[id]
+			put := func(x *cell, sign float64) {
+				if i, ok := at[x]; ok {
+					e.terms[i] += sign
+				} else {
+					e.sum -= sign * x.low
+				}
+			}
+			put(l.total, -1)
+			for _, x := range l.parts {
+				put(x, 1)
+			}
+			if len(e.terms) > 0 {
+				equations = append(equations, e)
+			}
+		}
+		if len(equations) == 0 {
+			continue
+		}
+		p, ok := newPolytope(len(list), equations)
+		if !ok {
+			continue // persons are in several rows: totals are no sums
+		}
+		for i, x := range list {
+			low, high, ok := p.bounds(i)
+			if !ok {
+				c.found("withheld-many", g.file, g.column(j))
+				break
+			}
+			x.low, x.high = max(x.low, low-tiny), min(x.high, high+tiny)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 const (
 	maxParts    = 200
 	maxUnpacked = 64 << 20
+	maxTags     = 500_000
 )
 
 // parts are the names of the parts of a workbook that are only cells and how
@@ -71,8 +72,12 @@ func (c *run) workbook(f File, o *Output) {
 		c.found("workbook-parts", f.Name, "macros")
 	}
 	for name, b := range content {
-		if bytes.Contains(b, []byte("<!DOCTYPE")) || bytes.Contains(b, []byte("<!ENTITY")) {
-			c.found("file-read", f.Name, "a document type in "+path.Base(name))
+		if bytes.Contains(b, []byte("<!")) {
+			c.found("hidden-cells", f.Name, "a comment or a document type")
+			return
+		}
+		if bytes.Count(b, []byte("<")) > maxTags {
+			c.found("file-size", f.Name, "cells")
 			return
 		}
 		if strings.HasSuffix(name, ".rels") && bytes.Contains(b, []byte(`TargetMode="External"`)) {
@@ -202,7 +207,6 @@ type xmlStyles struct {
 		Font   int `xml:"fontId,attr"`
 		Fill   int `xml:"fillId,attr"`
 	} `xml:"cellXfs>xf"`
-	Conditional []struct{} `xml:"dxfs>dxf"`
 }
 
 type xmlColor struct {
@@ -235,9 +239,8 @@ type xmlSheet struct {
 		} `xml:"c"`
 	} `xml:"sheetData>row"`
 	Conditional []struct{} `xml:"conditionalFormatting"`
-	Validations []struct{} `xml:"dataValidations"`
 	Filter      []struct{} `xml:"autoFilter"`
-	Links       []struct{} `xml:"hyperlinks"`
+	Joined      []struct{} `xml:"mergeCells"`
 	Header      struct {
 		Text string `xml:",innerxml"`
 	} `xml:"headerFooter"`
@@ -250,8 +253,9 @@ func (w *book) read(content map[string][]byte) bool {
 	var styles xmlStyles
 	var shared struct {
 		Items []struct {
-			Text string `xml:"t"`
-			Runs []struct {
+			Sound []struct{} `xml:"rPh"`
+			Text  string     `xml:"t"`
+			Runs  []struct {
 				Text string `xml:"t"`
 			} `xml:"r"`
 		} `xml:"si"`
@@ -265,6 +269,9 @@ func (w *book) read(content map[string][]byte) bool {
 		}
 	}
 	for _, item := range shared.Items {
+		if len(item.Sound) > 0 {
+			w.found("hidden-cells", w.file, "a reading beside a text")
+		}
 		text := item.Text
 		for _, r := range item.Runs {
 			text += r.Text
@@ -288,6 +295,9 @@ func (w *book) read(content map[string][]byte) bool {
 		}
 		b := content[targets[s.ID]]
 		var sheet xmlSheet
+		if !plainSheet(b) {
+			w.found("workbook-parts", w.file, fmt.Sprintf("sheet %d, an element that is not known here", i+1))
+		}
 		if b == nil || read[targets[s.ID]] || xml.Unmarshal(b, &sheet) != nil {
 			return false
 		}
@@ -307,6 +317,27 @@ func (w *book) read(content map[string][]byte) bool {
 		}
 	}
 	return true
+}
+
+// sheetElements are the elements of a sheet that are cells, what they show and
+// how they are laid out.
+var sheetElements = words(`worksheet sheetPr tabColor outlinePr pageSetUpPr dimension sheetViews sheetView pane selection sheetFormatPr cols col
+	sheetData row c v f is t r rPr b i u strike sz color rFont family charset scheme vertAlign printOptions pageMargins pageSetup
+	headerFooter oddHeader oddFooter evenHeader evenFooter firstHeader firstFooter ignoredErrors ignoredError sheetProtection phoneticPr
+	autoFilter conditionalFormatting cfRule formula mergeCells mergeCell`)
+
+// plainSheet reports whether a sheet holds no other element.
+func plainSheet(b []byte) bool {
+	dec := xml.NewDecoder(bytes.NewReader(b))
+	for {
+		t, err := dec.Token()
+		if err != nil {
+			return err == io.EOF
+		}
+		if e, ok := t.(xml.StartElement); ok && !sheetElements[e.Name.Local] {
+			return false
+		}
+	}
 }
 
 // hiding tells of each cell style whether it hides the value: white or the
@@ -384,16 +415,15 @@ func (w *book) sheet(name string, s xmlSheet) bool {
 	if len(s.Filter) > 0 {
 		w.found("hidden-cells", w.file, name+", a filter")
 	}
-	if len(s.Links) > 0 {
-		w.found("workbook-parts", w.file, name+", links")
+	if len(s.Joined) > 0 {
+		w.found("hidden-cells", w.file, name+", joined cells")
 	}
 	w.lines(w.file, s.Header.Text)
-	var g *grid
+	var block [][]string
+	first := 0
 	end := func() {
-		if g != nil && len(g.header) > 0 {
-			w.addGrid(g)
-		}
-		g = nil
+		w.block(name, first, block)
+		block = nil
 	}
 	last := 0
 	for _, row := range s.Rows {
@@ -431,10 +461,13 @@ func (w *book) sheet(name string, s xmlSheet) bool {
 				}
 			}
 			where := fmt.Sprintf("%s, row %d, column %d", name, row.R, at+1)
+			if x.Type == "inlineStr" && x.Value != "" {
+				w.found("hidden-cells", w.file, where)
+			}
 			if x.Formula != nil {
 				w.found("formula", w.file, where)
 			}
-			if text != "" && x.Style > 0 && x.Style < len(w.hidden) && w.hidden[x.Style] {
+			if text != "" && x.Style >= 0 && x.Style < len(w.hidden) && w.hidden[x.Style] {
 				w.found("hidden-cells", w.file, where)
 			}
 			for len(cells) < at {
@@ -449,28 +482,41 @@ func (w *book) sheet(name string, s xmlSheet) bool {
 			end()
 		}
 		last = row.R
-		switch {
-		case empty:
-		case g == nil && len(cells) == 1:
-			// A line of text above a table.
-		case g == nil:
-			g = &grid{file: w.file, sheet: name, out: w.out, header: trimAll(cells), first: row.R + 1}
-		default:
-			for len(cells) < len(g.header) {
-				cells = append(cells, "")
-			}
-			if len(cells) > len(g.header) {
-				w.found("file-read", w.file, fmt.Sprintf("%s, row %d", name, row.R))
-				return true
-			}
-			if g.rows = append(g.rows, cells); len(g.rows) > maxRows {
-				end()
-				return true
-			}
+		if empty {
+			continue
+		}
+		if block == nil {
+			first = row.R
+		}
+		if block = append(block, cells); len(block) > maxRows+10 {
+			break // too many, as addGrid finds
 		}
 	}
 	end()
 	return true
+}
+
+// block makes a table of rows that touch: lines of a single text come before
+// it, and its first row of several cells is the header.
+func (w *book) block(name string, first int, rows [][]string) {
+	for len(rows) > 0 && len(rows[0]) == 1 && (len(rows) == 1 || slices.ContainsFunc(rows, func(r []string) bool { return len(r) > 1 })) {
+		if _, number := parseNumber(rows[0][0], true); number {
+			break
+		}
+		rows, first = rows[1:], first+1
+	}
+	if len(rows) == 0 {
+		return
+	}
+	g := &grid{file: w.file, sheet: name, out: w.out, header: trimAll(rows[0]), first: first + 1}
+	for i, cells := range rows[1:] {
+		if len(cells) > len(g.header) {
+			w.found("file-read", w.file, fmt.Sprintf("%s, row %d", name, first+1+i))
+			return
+		}
+		g.rows = append(g.rows, append(cells, make([]string, len(g.header)-len(cells))...))
+	}
+	w.addGrid(g)
 }
 
 // columnOf returns the column of a reference such as B2, from 0.
