@@ -9,21 +9,26 @@ import (
 )
 
 // corpus gives every file of every example to a fuzz target.
-func corpus(f *testing.F, add func(name string, b []byte)) {
+func corpus(f *testing.F, add func(b []byte)) {
+	seen := map[string]bool{}
+	once := func(b []byte) {
+		if !seen[string(b)] && len(b) < 10_000 {
+			seen[string(b)] = true
+			add(b)
+		}
+	}
 	for _, p := range pointFiles {
 		for _, e := range examples(f, filepath.Join("testdata", "points", p.file+".txt")) {
 			_, files := e.group(f)
 			for _, file := range files {
-				add(file.Name, file.Bytes)
+				once(file.Bytes)
 			}
 		}
 	}
 	for _, e := range append(examples(f, "testdata/clean.txt"), examples(f, "testdata/more.txt")...) {
 		_, files := e.group(f)
 		for _, file := range files {
-			if len(file.Bytes) < 10_000 {
-				add(file.Name, file.Bytes)
-			}
+			once(file.Bytes)
 		}
 	}
 }
@@ -50,7 +55,7 @@ func FuzzManifest(f *testing.F) {
 
 // FuzzFile looks at bytes as each kind of file.
 func FuzzFile(f *testing.F) {
-	corpus(f, func(_ string, b []byte) { f.Add(b) })
+	corpus(f, func(b []byte) { f.Add(b) })
 	text, _ := example{version: 1}.group(f)
 	m, err := check.ParseManifest(text)
 	if err != nil {
