@@ -78,12 +78,15 @@ func chosen(l *lattice, targets []target) *plan {
 			p.protect(i)
 		}
 		p.pare()
-		if l.n <= 500 {
+		if l.n <= 150 {
 			p.exchange()
 		}
 		if best == nil || p.loss() < best.loss() {
 			best = p
 		}
+	}
+	if 150 < l.n && l.n <= 500 {
+		best.exchange()
 	}
 	return best
 }
