@@ -96,7 +96,7 @@ const (
 	reasonRest       = "all but fewer persons than the threshold are counted"
 	reasonPopulation = "fewer persons under observation than the minimum"
 	reasonClass      = "all but fewer persons than the threshold of a margin are in this category"
-	reasonNothing    = "the amount of each person is nil"
+	reasonSame       = "the amount of each person is the same"
 	reasonDominance  = "(n,k) rule: the largest contributors make most of the amount"
 	reasonP          = "p % rule: a contributor could estimate the largest too closely"
 	reasonSecondary  = "another row could be computed or closely bounded from it"
@@ -222,9 +222,9 @@ func Clear(t Table, r Rule) (Cleared, Decision, error) {
 	for _, at := range l.shown(t.Dimensions) {
 		row := ClearedCell{Keys: l.keys(at), Withheld: outcome[at] != Published}
 		if !row.Withheld {
-			row.Persons = rule.round(l.persons[at])
+			row.Persons = rule.Round(l.persons[at])
 			if t.HasPopulation {
-				row.Population = rule.round(l.population[at])
+				row.Population = rule.Round(l.population[at])
 			}
 			if t.HasPersonDays {
 				row.PersonDays = rule.roundDays(l.days[at])

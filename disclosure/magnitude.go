@@ -19,6 +19,9 @@ type Sum struct {
 	// Largest holds the largest contributions of single persons, the largest
 	// first: all there are, or at least as many as the rule looks at.
 	Largest []int64
+	// Same says that every person contributes the same, so that the mean is
+	// the amount of each.
+	Same bool
 }
 
 // Magnitude is a table of sums, with its margins. What is absent is as in
@@ -75,8 +78,8 @@ func (c ClearedMagnitude) Cells() []ClearedSum {
 // ClearMagnitude withholds what must not leave of m under r: rows of fewer
 // persons than the threshold, rows that fail the (n,k) or the p % rule
 // (Eurostat's handbook on statistical disclosure control, 2nd ed. 2024, chapter
-// on tabular data; the SACRO guide, part II), rows where nobody contributes
-// anything, and enough others that no count can be bounded as in Clear, and no
+// on tabular data; the SACRO guide, part II), rows where all persons contribute
+// the same or nothing, and enough others that no count can be bounded as in Clear, and no
 // withheld amount from above to less than what the rule would have let pass,
 // nor to an interval narrower than twice that margin.
 func ClearMagnitude(m Magnitude, r Rule) (ClearedMagnitude, Decision, error) {
@@ -95,7 +98,7 @@ func ClearMagnitude(m Magnitude, r Rule) (ClearedMagnitude, Decision, error) {
 	for _, at := range l.shown(m.Dimensions) {
 		row := ClearedSum{Keys: l.keys(at), Withheld: outcome[at] != Published}
 		if !row.Withheld {
-			row.Persons, row.Amount = rule.round(l.persons[at]), l.sums[at].Amount
+			row.Persons, row.Amount = rule.Round(l.persons[at]), l.sums[at].Amount
 		}
 		c.cells = append(c.cells, row)
 		dec.add(l.keys(at), outcome[at], reasons[at])
@@ -123,7 +126,7 @@ func sumLattice(m Magnitude, r Rule) (*lattice, error) {
 			return nil, galien.Errorf(galien.Invalid, "table: cell %s %w", l.label(row), err)
 		}
 		l.persons[row] = c.Persons
-		l.sums[row] = Sum{Persons: c.Persons, Amount: c.Amount, Largest: slices.Clone(c.Largest)}
+		l.sums[row] = Sum{Persons: c.Persons, Amount: c.Amount, Largest: slices.Clone(c.Largest), Same: c.Same}
 	}
 	if err := l.complete(); err != nil {
 		return nil, err
@@ -220,8 +223,8 @@ func (l *lattice) sensitiveSums(r Rule) ([]target, []string) {
 		switch {
 		case l.persons[row] < threshold:
 			reasons[row] = reasonSmall
-		case s.Amount == 0:
-			reasons[row] = reasonNothing
+		case s.Amount == 0 || s.Same:
+			reasons[row] = reasonSame
 		case dominance > 0:
 			reasons[row] = reasonDominance
 		case p > 0:

@@ -69,10 +69,10 @@ func (r Rule) Resolved() (Rule, error) {
 	return r, nil
 }
 
-// round returns n as it is published under r: the nearest multiple of the base,
+// Round returns n as it is published under r: the nearest multiple of the base,
 // halves away from zero, and never less than the threshold, which every count
-// that is published reaches.
-func (r Rule) round(n int64) int64 {
+// that is published reaches. It keeps n where r rounds nothing.
+func (r Rule) Round(n int64) int64 {
 	b := int64(r.RoundTo)
 	if b < 2 {
 		return n

@@ -53,6 +53,13 @@ The exit code is 3 when nothing of the output may leave.`,
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&rule.Threshold, "threshold", disclosure.DefaultThreshold, "the smallest count of persons that may leave")
+	f := cmd.Flags()
+	f.IntVar(&rule.Threshold, "threshold", disclosure.DefaultThreshold, "the smallest count of persons that may leave")
+	f.IntVar(&rule.MinimumPopulation, "minimum-population", 0, "the smallest population of a row of a table")
+	f.IntVar(&rule.RoundTo, "round-to", 0, "round counts to a multiple of this")
+	f.IntVar(&rule.DominanceN, "dominance-n", disclosure.DefaultDominanceN, "withhold a sum of which this many contributors make most")
+	f.IntVar(&rule.DominanceK, "dominance-k", disclosure.DefaultDominanceK, "most, in per cent")
+	f.IntVar(&rule.P, "p", disclosure.DefaultP, "withhold a sum from which a contribution could be estimated to within so many per cent")
+	f.IntVar(&rule.ResidualDF, "residual-df", disclosure.DefaultResidualDF, "the fewest residual degrees of freedom of a model")
 	return cmd
 }

@@ -22,6 +22,8 @@ type Dimension struct {
 	Name       string   `json:"name"`
 	Categories []string `json:"categories"`
 	Additive   bool     `json:"additive"`
+	// Parents makes a hierarchy: the category that each is a part of.
+	Parents map[string]string `json:"parents,omitempty"`
 }
 
 // TableCell is one row. When it is withheld its numbers are null.
@@ -36,7 +38,7 @@ type TableCell struct {
 // ClearTable clears a table as disclosure.Clear does.
 func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 	fail := func(err error) (Cleared[Table], Decision, error) { return Cleared[Table]{}, Decision{}, err }
-	if err := checkText("title", t.Title); err != nil {
+	if err := checkTexts("title", t.Title); err != nil {
 		return fail(err)
 	}
 	if len(t.Cells) == 0 {
@@ -62,7 +64,7 @@ func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 	for i, c := range cleared.Cells() {
 		cell := TableCell{Keys: c.Keys, Withheld: c.Withheld}
 		if c.Withheld {
-			d.Findings = append(d.Findings, Finding{At: place(c.Keys), Why: decided.Cells[i].Outcome.String()})
+			d.note(place(c.Keys), decided.Cells[i].Reason)
 		} else {
 			cell.Persons = &c.Persons
 			if in.HasPopulation {
@@ -80,7 +82,7 @@ func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 func dimensions(ds []Dimension) []disclosure.Dimension {
 	var out []disclosure.Dimension
 	for _, d := range ds {
-		out = append(out, disclosure.Dimension{Name: d.Name, Categories: d.Categories, Additive: d.Additive})
+		out = append(out, disclosure.Dimension{Name: d.Name, Categories: d.Categories, Additive: d.Additive, Parents: d.Parents})
 	}
 	return out
 }

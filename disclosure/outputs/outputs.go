@@ -22,9 +22,13 @@ package outputs
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -37,8 +41,19 @@ type Kind string
 
 // The kinds of outputs.
 const (
-	KindTable Kind = "table"
+	KindTable       Kind = "table"
+	KindSums        Kind = "sums"
+	KindQuantiles   Kind = "quantiles"
+	KindRegression  Kind = "regression"
+	KindSurvival    Kind = "survival"
+	KindCorrelation Kind = "correlation"
 )
+
+// Kinds lists them.
+var Kinds = []Kind{KindTable, KindSums, KindQuantiles, KindRegression, KindSurvival, KindCorrelation}
+
+// maxCount bounds every count, so that no sum overflows.
+const maxCount = int64(1) << 50
 
 // Document is an output of any kind that has been cleared. Its zero value is
 // refused wherever something is released.
@@ -116,6 +131,9 @@ type Decision struct {
 	Findings  []Finding `json:"findings"`
 }
 
+// note adds a finding.
+func (d *Decision) note(at, why string) { d.Findings = append(d.Findings, Finding{at, why}) }
+
 // head is what every document starts with.
 type head struct {
 	Kind  Kind   `json:"kind"`
@@ -135,8 +153,18 @@ func Clear(document []byte, r disclosure.Rule) (Document, Decision, error) {
 	switch h.Kind {
 	case KindTable:
 		return clearAs(document, r, ClearTable)
+	case KindSums:
+		return clearAs(document, r, ClearSums)
+	case KindQuantiles:
+		return clearAs(document, r, ClearQuantiles)
+	case KindRegression:
+		return clearAs(document, r, ClearRegression)
+	case KindSurvival:
+		return clearAs(document, r, ClearSurvival)
+	case KindCorrelation:
+		return clearAs(document, r, ClearCorrelation)
 	}
-	return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: kind is not one of: %s", KindTable)
+	return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: the field kind is none of %v", Kinds)
 }
 
 // clearAs reads a document as a T and clears it.
@@ -183,10 +211,59 @@ func finish[T any](kind Kind, v T, d Decision) (Cleared[T], Decision, error) {
 	return Cleared[T]{out}, d, nil
 }
 
-// checkText refuses texts that could not be shown safely in a file that leaves.
-func checkText(field, s string) error {
-	if s == "" || len(s) > 200 || strings.ContainsFunc(s, unicode.IsControl) || strings.ContainsAny(s[:1], "=+-@") {
-		return galien.Errorf(galien.Invalid, "output: %s is empty, longer than 200 bytes, has a control character or starts with one of = + - @", field)
+// checkTexts refuses texts that could not be shown safely in a file that
+// leaves. It takes pairs: the name of a field, and the text.
+func checkTexts(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		s := pairs[i+1]
+		if s == "" || len(s) > 200 || strings.ContainsFunc(s, unicode.IsControl) || strings.ContainsAny(s[:1], "=+-@") {
+			return galien.Errorf(galien.Invalid, "output: %s is empty, longer than 200 bytes, has a control character or starts with one of = + - @", pairs[i])
+		}
 	}
 	return nil
+}
+
+// countsApart says which of several counts may be shown beside each other: not
+// small, and differing from every other one that is shown by nothing or by the
+// threshold at least. The greatest goes first.
+func countsApart(counts []int64, threshold int64) []bool {
+	order := make([]int, len(counts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
+	shown := make([]bool, len(counts))
+	for _, i := range order {
+		ok := counts[i] >= threshold
+		for j, s := range shown {
+			if gap := max(counts[i]-counts[j], counts[j]-counts[i]); s && gap != 0 && gap < threshold {
+				ok = false
+			}
+		}
+		shown[i] = ok
+	}
+	return shown
+}
+
+// significant rounds x to so many significant digits; it leaves nil.
+func significant(x *float64, digits int) *float64 {
+	if x == nil {
+		return nil
+	}
+	r, err := strconv.ParseFloat(strconv.FormatFloat(*x, 'e', digits-1, 64), 64)
+	if err != nil {
+		return nil
+	}
+	return &r
+}
+
+// toUnit rounds x to a multiple of unit; it leaves nil.
+func toUnit(x *float64, unit float64) *float64 {
+	if x == nil {
+		return nil
+	}
+	// Dividing by the inverse, a whole number, gives the shortest decimals.
+	per := math.Round(1 / unit)
+	r := math.Round(*x*per) / per
+	return &r
 }
