@@ -25,7 +25,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -148,7 +147,7 @@ type head struct {
 func Clear(document []byte, r disclosure.Rule) (Document, Decision, error) {
 	var h head
 	if err := json.Unmarshal(document, &h); err != nil {
-		return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: not a JSON document of an output: %w", plain(err))
+		return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: not one JSON document of an output: %w", plain(err))
 	}
 	switch h.Kind {
 	case KindTable:
@@ -174,9 +173,6 @@ func clearAs[T any](document []byte, r disclosure.Rule, clear func(T, disclosure
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&v); err != nil {
 		return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: %w", plain(err))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: something follows the document; give one output a file")
 	}
 	c, d, err := clear(v, r)
 	return c.document, d, err

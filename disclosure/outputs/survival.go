@@ -27,37 +27,44 @@ type Curve struct {
 	Points  []Point `json:"points"`
 }
 
-// Point is a step of a curve as it is declared, and a reading of it as it
-// leaves: then Events and Censored are not there, and AtRisk, after the point,
-// is rounded.
+// Point is a step of a curve as it is declared, and an interval of its life
+// table as it leaves, from the point before to Time.
 type Point struct {
 	Time float64 `json:"time"`
-	// AtRisk counts the persons under observation just before the time.
+	// AtRisk counts the persons under observation just before the time; in
+	// what leaves, after it.
 	AtRisk *int64 `json:"at_risk"`
 	// Events counts those of them with the event then, Censored those lost
-	// from then on before the next point.
-	Events   *int64 `json:"events,omitempty"`
-	Censored *int64 `json:"censored,omitempty"`
-	// Survival is the estimate after the time; Low and High its interval.
+	// from then on before the next point; in what leaves, those of the
+	// interval.
+	Events   *int64 `json:"events"`
+	Censored *int64 `json:"censored"`
+	// Survival is the estimate after the time; Low and High its 95 % interval,
+	// filled in when the curve is cleared.
 	Survival *float64 `json:"survival"`
 	Low      *float64 `json:"low,omitempty"`
 	High     *float64 `json:"high,omitempty"`
 }
 
 // ClearSurvival clears curves. A Kaplan-Meier curve is a list of the persons
-// with an event, each a step; what leaves is the curve read at some times:
+// with an event, each a step, and of those lost, between the lines. What leaves
+// is its life table:
 //
 //   - times are multiples of Every (a twentieth of the time of observation or
 //     more, where it is not given), so that none is a person's;
-//   - between two readings at least the threshold of persons have the event, and
-//     after a reading at least the threshold are still under observation;
-//   - numbers at risk are rounded down to a multiple of five that is not less
-//     than the threshold, events and losses are not shown, and the estimate is
-//     rounded so coarsely (to 0.001, or 0.002, 0.005 ...) that losing the
-//     threshold of persons more or fewer could give the same reading.
+//   - in each interval at least the threshold of persons have the event, and
+//     after it at least the threshold are still under observation;
+//   - the number lost since the start is rounded down to a multiple of five that
+//     is not less than the threshold, numbers at risk follow from it, and
+//     survival is worked out anew, by the actuarial method, from these counts
+//     only: whatever is read from the heights of steps, it is not more than the
+//     counts say.
 //
-// Sources: SDC Handbook (2019), section B, survival analysis and Kaplan-Meier;
-// SACRO guide (2023), part II, survival and hazard functions.
+// A curve of nearly as many persons as another is withheld. Sources: SDC
+// Handbook (2019), section B, survival analysis; SACRO guide (2023), part II,
+// survival and hazard functions. Actuarial method: S. Cutler and F. Ederer,
+// Maximum utilization of the life table method, J Chronic Dis 8, 1958, 699-712;
+// intervals by Greenwood's variance on the scale of log(-log S).
 func ClearSurvival(s Survival, r disclosure.Rule) (Cleared[Survival], Decision, error) {
 	rule, err := r.Resolved()
 	if err == nil {
@@ -69,68 +76,78 @@ func ClearSurvival(s Survival, r disclosure.Rule) (Cleared[Survival], Decision, 
 	d := Decision{Kind: KindSurvival, Title: s.Title, Rule: rule}
 	every := s.grid()
 	out := Survival{Kind: KindSurvival, Title: s.Title, Unit: s.Unit, Every: &every}
-	threshold := int64(rule.Threshold)
 	var sizes []int64
 	for _, c := range s.Curves {
 		sizes = append(sizes, *c.Persons)
 	}
-	apart := countsApart(sizes, threshold)
+	apart := countsApart(sizes, int64(rule.Threshold))
 	for i, c := range s.Curves {
-		cleared := Curve{Name: c.Name, Points: readings(c, every, threshold)}
-		d.Published += len(cleared.Points)
-		if len(cleared.Points) == 0 {
-			d.Withheld++
-			d.note(c.Name, "no two times with the threshold of events between them and of persons at risk after")
-		} else if n := rule.Round(*c.Persons); apart[i] {
-			cleared.Persons = &n
-		} else {
+		cleared := Curve{Name: c.Name, Points: []Point{}}
+		if !apart[i] {
 			d.note(c.Name, "the number of persons is small, or nearly that of another curve")
+		} else if cleared.Points = lifeTable(c, every, rule); len(cleared.Points) > 0 {
+			n := rule.Round(*c.Persons)
+			cleared.Persons = &n
+		}
+		d.Published += len(cleared.Points)
+		for _, p := range cleared.Points {
+			if gap := math.Abs(*p.Survival - c.at(p.Time)); gap > 0.01 {
+				d.note(fmt.Sprintf("%s, %g", c.Name, p.Time), fmt.Sprintf("the life table is %.3f from the curve, for want of persons at risk", gap))
+			}
+		}
+		if merged := len(c.Points) - len(cleared.Points); merged > 0 {
+			d.Withheld += merged
+			d.note(c.Name, "steps of fewer events than the threshold, or with fewer persons at risk after, are not shown by themselves")
 		}
 		out.Curves = append(out.Curves, cleared)
 	}
 	return finish(KindSurvival, out, d)
 }
 
-// readings returns what may leave of a curve.
-func readings(c Curve, every float64, threshold int64) []Point {
+// at returns the declared estimate at a time.
+func (c Curve) at(time float64) float64 {
+	s := 1.0
+	for _, p := range c.Points {
+		if p.Time <= time {
+			s = *p.Survival
+		}
+	}
+	return s
+}
+
+// lifeTable returns what may leave of a curve.
+func lifeTable(c Curve, every float64, r disclosure.Rule) []Point {
+	threshold := int64(r.Threshold)
 	base := (threshold + 4) / 5 * 5
-	var out []Point
-	var events int64 // since the last reading
+	out := []Point{}
+	var before, events int64     // events up to the last interval, and since
+	var lost int64               // up to the last interval, rounded down
+	survival, variance := 1., 0. // the latter of log S
 	for i, p := range c.Points {
 		events += *p.Events
-		// The reading is taken at the first time after the point, when no
-		// other point lies between.
+		// The interval ends at the first time after the point, when no other
+		// point lies between.
 		at := math.Ceil(p.Time/every-1e-9) * every
 		if i+1 < len(c.Points) && c.Points[i+1].Time <= at {
 			continue
 		}
-		left := *p.AtRisk - *p.Events
-		if events < threshold || left < threshold {
+		gone := (*c.Persons - before - events - (*p.AtRisk - *p.Events)) / base * base
+		left := *c.Persons - before - events - gone
+		if events < threshold || left-(base-1) < threshold {
 			continue
 		}
-		unit := coarse(float64(events*threshold) / (float64(left) * float64(left)))
-		if unit == 0 {
-			continue
-		}
-		risk := left / base * base
-		reading := Point{Time: *significant(&at, 9), AtRisk: &risk, Survival: toUnit(p.Survival, unit), Low: toUnit(p.Low, unit), High: toUnit(p.High, unit)}
-		if risk == 0 {
-			reading.AtRisk = nil
-		}
-		out = append(out, reading)
-		events = 0
+		d := float64(events)
+		risk := float64(*c.Persons-before) - float64(lost+gone)/2
+		survival *= 1 - d/risk
+		variance += d / (risk * (risk - d))
+		spread := math.Exp(1.959964 * math.Sqrt(variance) / -math.Log(survival))
+		low, high := math.Pow(survival, spread), math.Pow(survival, 1/spread)
+		estimate, shown, had, went := survival, r.Round(left), r.Round(events), gone-lost
+		out = append(out, Point{Time: *significant(&at, 9), AtRisk: &shown, Events: &had, Censored: &went,
+			Survival: toUnit(&estimate, 1e-4), Low: toUnit(&low, 1e-4), High: toUnit(&high, 1e-4)})
+		before, events, lost = before+events, 0, gone
 	}
 	return out
-}
-
-// coarse returns the rounding unit that is at least x, or 0 when there is none.
-func coarse(x float64) float64 {
-	for _, unit := range []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1} {
-		if x <= unit {
-			return unit
-		}
-	}
-	return 0
 }
 
 // grid returns the distance of the times at which curves are read.
@@ -176,8 +193,8 @@ func (s Survival) check() error {
 		survival, risk, time := 1.0, *c.Persons, 0.0
 		for k, p := range c.Points {
 			at := fmt.Sprintf("%s.points[%d]", where, k)
-			if p.AtRisk == nil || p.Events == nil || p.Censored == nil || p.Survival == nil || !finite(p.Survival, p.Low, p.High, &p.Time) {
-				return invalid("%s needs time, at_risk, events, censored and survival", at)
+			if p.AtRisk == nil || p.Events == nil || p.Censored == nil || p.Survival == nil || p.Low != nil || p.High != nil || !finite(p.Survival, &p.Time) {
+				return invalid("%s needs time, at_risk, events, censored and survival; its interval is worked out", at)
 			}
 			if p.Time < time || k > 0 && p.Time == time || p.Time < 0 {
 				return invalid("%s: times are not in order", at)
