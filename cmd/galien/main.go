@@ -37,6 +37,7 @@ var commands = []func() *cobra.Command{
 	newCohortCommand,
 	newTableCommand,
 	newReleaseCommand,
+	newDisclosureCommand,
 	newAirlockCommand,
 	newExtractCommand,
 	newExportCommand,
