@@ -84,6 +84,7 @@ var catalogue = []Check{
 	{"denominator", Refuse, "A percentage, proportion or rate has no denominator.", "Un pourcentage, une proportion ou un taux n'a pas de dénominateur.", "opensafely"},
 	{"regression-numbers", Refuse, "A regression does not say how many persons and parameters it has (model: observations, parameters).", "Une régression ne dit pas combien de personnes et de paramètres elle a (model: observations, parameters).", "opensafely"},
 	{"survival-numbers", Refuse, "A survival curve comes without the persons at risk.", "Une courbe de survie vient sans les personnes à risque.", "sacro"},
+	{"declared", Refuse, "The file is not what disclosure control lets leave of the declared output that it names: submit what galien disclosure check prints.", "Le fichier n'est pas ce que le contrôle de divulgation laisse sortir de la sortie déclarée qu'il nomme : soumettre ce qu'écrit galien disclosure check.", "galien"},
 	// models and extremes
 	{"regression-freedom", Refuse, "A regression leaves fewer than 10 residual degrees of freedom, or fits its data exactly.", "Une régression laisse moins de 10 degrés de liberté résiduels, ou suit exactement ses données.", "sacro"},
 	{"regression-separation", Look, "An estimate or its error is so large that a cell behind it is probably empty.", "Une estimation ou son erreur est si grande qu'une case derrière elle est sans doute vide.", "sdc-handbook"},

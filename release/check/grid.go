@@ -306,6 +306,9 @@ func (c *run) json(name string, o *Output, b []byte) {
 		return
 	}
 	c.lines(name, string(b))
+	if c.declares(o) || c.cleared(name, o, b) {
+		return
+	}
 	c.value(name, o, "", v)
 }
 

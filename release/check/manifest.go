@@ -88,6 +88,9 @@ type Output struct {
 	Kind        Kind   `yaml:"kind"`
 	MadeBy      string `yaml:"made_by"`
 	Data        string `yaml:"data"`
+	// ClearedFrom names the declared output (docs/formats/outputs.md) of which
+	// the file is what may leave.
+	ClearedFrom string `yaml:"cleared_from"`
 	// Stays is set for what is reviewed and does not leave.
 	Stays     bool       `yaml:"stays"`
 	Persons   int64      `yaml:"persons"`
