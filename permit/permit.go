@@ -31,7 +31,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"time"
 
 	"galien"
 	"galien/cdm"
@@ -221,41 +220,4 @@ func comesWith(t cdm.Table, c cdm.Column) bool {
 		return true
 	}
 	return false
-}
-
-// State is where a permit stands in its life.
-type State string
-
-// The states of a permit.
-const (
-	Active  State = "active"
-	NotYet  State = "not yet"
-	Expired State = "expired"
-	Revoked State = "revoked"
-)
-
-// Permit is a granted permit.
-type Permit struct {
-	ID        string
-	Terms     Terms
-	Text      string // the YAML file as granted
-	GrantedAt time.Time
-	GrantedBy string
-	RevokedAt time.Time // zero while not revoked
-	RevokedBy string
-}
-
-// State returns where the permit stands at an instant. Its first and last day
-// are days of the instant's own time zone.
-func (p Permit) State(now time.Time) State {
-	today := galien.DateOf(now)
-	switch {
-	case !p.RevokedAt.IsZero():
-		return Revoked
-	case today < p.Terms.Starts:
-		return NotYet
-	case today > p.Terms.Expires:
-		return Expired
-	}
-	return Active
 }
