@@ -117,7 +117,9 @@ func mustParse(text []byte) *cedar.PolicySet {
 
 // Decide answers a question: deny by default, and deny whatever the policies
 // cannot evaluate.
-func Decide(q Question) Verdict {
+func Decide(q Question) Verdict { return decide(policies, q) }
+
+func decide(policies *cedar.PolicySet, q Question) Verdict {
 	account := cedar.NewEntityUID("Account", cedar.String(q.Account))
 	roles := make([]cedar.EntityUID, len(q.Roles))
 	for i, r := range q.Roles {
