@@ -31,7 +31,7 @@ type desk struct {
 
 func newDesk(t *testing.T, actor string) *desk {
 	t.Helper()
-	dir := t.TempDir()
+	dir := deskDir(t)
 	store, err := CreateStore(filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +44,17 @@ func newDesk(t *testing.T, actor string) *desk {
 	d := &desk{store: store, log: log, now: testDay, dir: dir}
 	d.gate = NewGate(store, log, actor, func() time.Time { return d.now })
 	return d
+}
+
+// deskDir is a folder in memory where the system has one, since every entry is
+// synced to the disk.
+func deskDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "galien-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (d *desk) grant(t *testing.T, text string) string {
