@@ -139,7 +139,7 @@ func (p Permitted) Scope() Scope {
 	s := p.read().scope
 	s.Tables = cloneTables(s.Tables)
 	s.Deny, s.Allow = slices.Clone(s.Deny), slices.Clone(s.Allow)
-	s.Opposed = slices.Clone(s.Opposed)
+	s.Opposed, s.Areas = slices.Clone(s.Opposed), slices.Clone(s.Areas)
 	if s.Window != nil {
 		w := *s.Window
 		s.Window = &w

@@ -240,6 +240,9 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 	if t.Window != nil {
 		row("window", "%s to %s", t.Window.Start, t.Window.End)
 	}
+	if len(t.Areas) > 0 {
+		row("only residents of", "departments %s", strings.Join(t.Areas, ", "))
+	}
 	if t.Dates != "" {
 		row("dates in extracts", "%s", t.Dates)
 	}
