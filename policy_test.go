@@ -51,6 +51,7 @@ const (
 	circl    = "github.com/cloudflare/circl"
 	xcrypto  = "golang.org/x/crypto"
 	xtext    = "golang.org/x/text"
+	cedar    = "github.com/cedar-policy/cedar-go"
 )
 
 // policy is the table of who may import whom. A package that is not in it
@@ -81,8 +82,9 @@ var policy = map[string]rule{
 	"lake/writer":        {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
 
 	// govern
-	"audit":  {third: []string{xmod, xsys}},
-	"permit": {first: []string{"audit", "cdm"}, third: []string{yaml, sqlite}},
+	"audit":         {third: []string{xmod, xsys}},
+	"permit":        {first: []string{"audit", "cdm", "permit/policy"}, third: []string{yaml, sqlite}},
+	"permit/policy": {third: []string{cedar}, pure: true},
 
 	// ask
 	"cohort":            {pure: true},

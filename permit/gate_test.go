@@ -31,7 +31,7 @@ type desk struct {
 
 func newDesk(t *testing.T, actor string) *desk {
 	t.Helper()
-	dir := t.TempDir()
+	dir := deskDir(t)
 	store, err := CreateStore(filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +44,17 @@ func newDesk(t *testing.T, actor string) *desk {
 	d := &desk{store: store, log: log, now: testDay, dir: dir}
 	d.gate = NewGate(store, log, actor, func() time.Time { return d.now })
 	return d
+}
+
+// deskDir is a folder in memory where the system has one, since every entry is
+// synced to the disk.
+func deskDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "galien-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (d *desk) grant(t *testing.T, text string) string {
@@ -238,7 +249,9 @@ func TestRefusals(t *testing.T) {
 			if text == "" {
 				text = example(t, "aggregates")
 			}
+			d.now = time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC) // before any question
 			id := d.grant(t, text)
+			d.now = testDay
 			r := request(CountCohort, map[string][]string{"drug_exposure": {"drug_concept_id"}})
 			if c.change != nil {
 				c.change(d, &r)
@@ -260,19 +273,20 @@ func TestRefusals(t *testing.T) {
 
 func TestFirstAndLastDay(t *testing.T) {
 	d := newDesk(t, "jean")
+	d.now = time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)
 	id := d.grant(t, narrow)
 	paris := time.FixedZone("Paris", 3600)
 	for _, c := range []struct {
 		now  time.Time
 		want State
 	}{
+		// In the order of time; the day is the one of the clock's own zone.
+		{time.Date(2026, 1, 1, 0, 30, 0, 0, paris), Active},
 		{time.Date(2025, 12, 31, 23, 59, 59, 0, time.UTC), NotYet},
 		{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Active},
+		{time.Date(2027, 1, 1, 0, 30, 0, 0, paris), Expired},
 		{time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC), Active},
 		{time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Expired},
-		// The day is the one of the clock's own zone.
-		{time.Date(2026, 1, 1, 0, 30, 0, 0, paris), Active},
-		{time.Date(2027, 1, 1, 0, 30, 0, 0, paris), Expired},
 	} {
 		p, err := d.store.Get(context.Background(), id)
 		if err != nil {

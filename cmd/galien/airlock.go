@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galien"
+	"galien/permit"
 	"galien/release/airlock"
 	"galien/release/check"
 )
@@ -44,7 +46,12 @@ func (h *hub) airlock() (*airlock.Airlock, error) {
 	if err != nil {
 		return nil, err
 	}
-	return airlock.Open(h.path(airlockDir), airlock.Options{Log: log, Permit: store.Get, Actor: h.actor, Now: h.now, Random: rand.Reader, Galien: version()}), nil
+	gate := permit.NewGate(store, log, h.actor, h.now)
+	authorise := func(ctx context.Context, action, permitID string) error {
+		return gate.Authorise(ctx, action, permitID, action == airlock.ActionShow)
+	}
+	return airlock.Open(h.path(airlockDir), airlock.Options{Log: log, Permit: store.Get, Authorise: authorise,
+		Actor: h.actor, Now: h.now, Random: rand.Reader, Galien: version()}), nil
 }
 
 // withAirlock opens the hub and its airlock for one command.
@@ -195,17 +202,9 @@ func newAirlockListCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withAirlock(args[0], func(a *airlock.Airlock) error {
-				groups, err := a.Groups()
+				all, err := a.List()
 				if err != nil {
 					return err
-				}
-				all := []airlock.Status{}
-				for _, g := range groups {
-					s, err := a.Status(cmd.Context(), g.Group, 0)
-					if err != nil {
-						return err
-					}
-					all = append(all, s)
 				}
 				if asJSON {
 					return writeJSON(cmd.OutOrStdout(), all)
@@ -217,7 +216,7 @@ func newAirlockListCommand() *cobra.Command {
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "GROUP\tVERSION\tSTATE\tPERMIT\tAUTHOR\tFILES\tTITLE")
 				for _, s := range all {
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", s.Group, s.Version.Version, s.State, s.Permit, printable(s.Author), len(s.Files), printable(s.Title))
+					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", s.Group, s.Version, s.State, s.Permit, printable(s.Author), s.Files, printable(s.Title))
 				}
 				return w.Flush()
 			})

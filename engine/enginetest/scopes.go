@@ -213,6 +213,9 @@ func randomTerms(d dice) string {
 		from := firstDay.AddDays(d.between(0, 15))
 		terms += fmt.Sprintf("window:\n  start: %s\n  end: %s\n", from, from.AddDays(d.between(0, 20)))
 	}
+	if d.chance(30) {
+		terms += "areas:\n  departments: " + []string{`["35"]`, `["22", "35"]`, `["75"]`}[d.between(0, 2)] + "\n"
+	}
 	list := func() string {
 		named := []int{1, 2, 3, 5, 9, 10}
 		d.Shuffle(len(named), func(i, j int) { named[i], named[j] = named[j], named[i] })

@@ -246,8 +246,11 @@ func (a *Airlock) mayReview(ctx context.Context, v Version, reviews []Review) er
 	return nil
 }
 
-// barred reports whether a permit names the account. "*" names nobody.
-func barred(p permit.Permit, account string) bool { return slices.Contains(p.Terms.People, account) }
+// barred reports whether a permit names the account, or the account applied for
+// it. "*" names nobody.
+func barred(p permit.Permit, account string) bool {
+	return slices.Contains(p.Terms.People, account) || p.Applicant() == account
+}
 
 // verdicts gives every file of a version its verdict.
 func verdicts(v Version, j Judgement) ([]FileVerdict, error) {
@@ -287,6 +290,39 @@ type Status struct {
 	Reviews     []Review     `json:"reviews"`
 	In          int          `json:"reviews_in"`
 	Differences []Difference `json:"differences"`
+}
+
+// Listed is a group in a list: its latest version and where it stands, without
+// what is in it.
+type Listed struct {
+	Group   string `json:"group"`
+	Version int    `json:"version"`
+	State   State  `json:"state"`
+	Permit  string `json:"permit"`
+	Author  string `json:"author"`
+	Files   int    `json:"files"`
+	Title   string `json:"title"`
+}
+
+// List returns every group, oldest first.
+func (a *Airlock) List() ([]Listed, error) {
+	groups, err := a.Groups()
+	if err != nil {
+		return nil, err
+	}
+	out := []Listed{}
+	for _, v := range groups {
+		reviews, err := a.reviews(v)
+		if err != nil {
+			return nil, err
+		}
+		state, err := a.state(v, reviews)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Listed{v.Group, v.Version, state, v.Permit, v.Author, len(v.Files), v.Title})
+	}
+	return out, nil
 }
 
 // Status returns a version of a group as the actor may see it; 0 is the latest.
