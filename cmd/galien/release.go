@@ -58,7 +58,7 @@ leaves by galien airlock. Both are in the public register (galien airlock regist
 			if err != nil {
 				return err
 			}
-			if _, err := a.ReleaseTable(ctx, "Persons and rates by "+by+", cohort "+t.definition.def.Hash(), t.permitted.Terms(), t.permitted.PermitID(), files, out); err != nil {
+			if _, err := a.ReleaseTable(ctx, "Persons and rates by "+by+", cohort "+t.definition.def.Hash()[:12], t.permitted.Terms(), t.permitted.PermitID(), files, out); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d rows: %d published, %d withheld (threshold %d), to %s\n",

@@ -98,6 +98,7 @@ func Group(m Manifest, files []File, r Rule, version int) []Finding {
 	}
 	c.context()
 	c.rounding()
+	c.itself()
 	for _, f := range files {
 		c.file(f)
 	}
@@ -108,6 +109,7 @@ func Group(m Manifest, files []File, r Rule, version int) []Finding {
 		c.kinds(g)
 	}
 	c.between()
+	c.tableless()
 	var out []Finding
 	for _, f := range c.findings {
 		out = append(out, *f)

@@ -94,15 +94,45 @@ func (c *run) counts(g *grid) {
 			case role == RolePercent, role == RoleProportion, role == RoleRate:
 				c.share(g, i, j, n, role, v, base)
 			case role == RoleMean:
-				if d := g.index(v.Count); d >= 0 {
-					if of, ok := g.num(i, d); ok && of.v > 0 && of.v*2*n.half() < 0.999999 && n.decimals > 0 {
-						c.found("mean-total", g.file, g.at(i, j))
-					}
+				of, ok := g.persons(i, v)
+				if ok && of > 0 && of*2*n.half() < 0.999999 && n.decimals > 0 {
+					c.found("mean-total", g.file, g.at(i, j))
 				}
 			}
 		}
 		c.needs(g, j, role, v)
 	}
+}
+
+// persons returns how many persons a summary in a row is of: a column, or the
+// number of the whole output.
+func (g *grid) persons(i int, v *Variable) (float64, bool) {
+	if k := g.index(v.Count); k >= 0 {
+		n, ok := g.num(i, k)
+		return n.v, ok
+	}
+	if g.out == nil {
+		return 0, false
+	}
+	return float64(g.out.Persons), g.out.Persons > 0
+}
+
+// population returns the column of the persons among whom a column counts: the
+// one that is named, or the only one there is.
+func (g *grid) population(j int, v *Variable) int {
+	if v.Of != "" || v.Denominator > 0 || g.role(j) != RoleCount {
+		return g.index(v.Of)
+	}
+	found := -1
+	for k := range g.header {
+		if g.role(k) == RolePopulation {
+			if found >= 0 {
+				return -1
+			}
+			found = k
+		}
+	}
+	return found
 }
 
 // count looks at one number of persons.
@@ -122,7 +152,7 @@ func (c *run) count(g *grid, i, j int, n number, role Role, v *Variable, base in
 	if !difference && n.v < float64(c.threshold) && !start {
 		c.found("count-small", g.file, where)
 	}
-	if d := g.index(v.Of); d >= 0 && d != j {
+	if d := g.population(j, v); d >= 0 && d != j {
 		if of, ok := g.num(i, d); ok && of.v-n.v < float64(c.threshold) {
 			c.found("count-complement", g.file, where)
 		}
@@ -196,9 +226,6 @@ func (c *run) needs(g *grid, j int, role Role, v *Variable) {
 		if g.index(v.Count) < 0 && (g.out == nil || g.out.Persons == 0) {
 			c.found("underlying-count", g.file, g.column(j))
 		}
-		if g.out != nil && g.index(v.Count) < 0 && g.out.Persons > 0 && g.out.Persons < c.threshold {
-			c.found("count-small", g.file, g.column(j)+": persons")
-		}
 	case RoleMin, RoleMax:
 		c.found("extreme", g.file, g.column(j))
 	case RoleResidual:
@@ -236,16 +263,9 @@ func (c *run) quantile(g *grid, j int) {
 		return
 	}
 	tail := min(level, 1-level)
-	k := g.index(v.Count)
 	for i := range g.rows {
-		persons := number{v: float64(g.out.Persons)}
-		if k >= 0 {
-			var ok bool
-			if persons, ok = g.num(i, k); !ok {
-				continue
-			}
-		}
-		if _, shown := g.num(i, j); shown && persons.v > 0 && persons.v*tail < float64(c.threshold) {
+		persons, known := g.persons(i, v)
+		if _, shown := g.num(i, j); shown && known && persons*tail < float64(c.threshold) {
 			c.found("quantile-small", g.file, g.at(i, j))
 		}
 	}
@@ -261,12 +281,6 @@ func (c *run) regression(g *grid) {
 		c.found("regression-numbers", g.file, "model")
 	case m.Observations-m.Parameters < minFreedom:
 		c.found("regression-freedom", g.file, "model")
-	}
-	if base := c.base(); base > 0 && m.Observations%base != 0 {
-		c.found("count-unrounded", g.file, "model: observations")
-	}
-	if m.Observations > 0 && m.Observations < c.threshold {
-		c.found("count-small", g.file, "model: observations")
 	}
 	for j := range g.header {
 		role := g.role(j)

@@ -47,7 +47,7 @@ func content(b []byte) string {
 }
 
 // codeNames are the ends of names under which a text is read as code.
-var codeNames = map[string]bool{".r": true, ".rmd": true, ".qmd": true, ".py": true, ".sql": true, ".do": true, ".sas": true, ".jl": true, ".go": true, ".sh": true, ".stan": true, ".json": true, ".yaml": true, ".yml": true, ".toml": true, ".txt": true, ".md": true}
+var codeNames = map[string]bool{".r": true, ".rmd": true, ".qmd": true, ".py": true, ".sql": true, ".do": true, ".sas": true, ".jl": true, ".go": true, ".sh": true, ".stan": true}
 
 // file looks at the bytes of one file, and collects its tables.
 func (c *run) file(f File) {
@@ -144,6 +144,24 @@ func plain(b []byte) (line int, ok bool) {
 	return line, true
 }
 
+// tableless looks for outputs that are said to be numbers and in which no table
+// was found to look at.
+func (c *run) tableless() {
+	seen := map[string]bool{}
+	for _, g := range c.grids {
+		seen[g.file] = true
+	}
+	for i := range c.manifest.Outputs {
+		o := &c.manifest.Outputs[i]
+		switch o.Kind {
+		case KindTable, KindQuantiles, KindRegression, KindSurvival, KindModel:
+			if _, there := c.files[o.File]; there && !seen[o.File] && !c.declares(o) && o.ClearedFrom == "" {
+				c.found("table-missing", o.File, "")
+			}
+		}
+	}
+}
+
 // prose looks at a text for people: its tables, and the numbers in its lines.
 func (c *run) prose(name string, o *Output, s string) {
 	c.markdownTables(name, o, s)
@@ -156,8 +174,20 @@ func (c *run) prose(name string, o *Output, s string) {
 	if log.MatchString(s) {
 		c.found("log-text", name, "")
 	}
+	numbers := 0
+	for _, line := range strings.Split(s, "\n") {
+		if !strings.Contains(line, "|") && len(several.FindAllString(line, -1)) >= 2 {
+			numbers++
+		}
+	}
+	if numbers >= 3 {
+		c.found("text-numbers", name, "")
+	}
 	c.lines(name, s)
 }
+
+// several finds numbers that stand in columns, two spaces or a tab apart.
+var several = regexp.MustCompile(`(?:^|  |\t)\s*[0-9][0-9.,%]*`)
 
 var markup = regexp.MustCompile(`(?i)<\s*(script|iframe|object|embed|svg|img|style|form|link)\b`)
 

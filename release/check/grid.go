@@ -360,6 +360,8 @@ func (c *run) objects(name string, o *Output, at string, objects []map[string]an
 			case nil:
 			case string:
 				row[j] = v
+				c.person(name, at, v) // without the escapes of JSON
+				c.sentence(name, at, v)
 			case json.Number:
 				row[j] = v.String()
 			default:

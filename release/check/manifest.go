@@ -78,6 +78,8 @@ type Manifest struct {
 	Related  string   `yaml:"related"`
 	Changes  string   `yaml:"changes"`
 	Outputs  []Output `yaml:"outputs"`
+
+	text string // as it was read: it leaves with the outputs
 }
 
 // Output says what one file is.
@@ -148,6 +150,7 @@ func ParseManifest(text []byte) (Manifest, error) {
 			return Manifest{}, galien.Errorf(galien.Invalid, "read %s: rounding must be exact, or a whole number from 2 to 1000", ManifestFile)
 		}
 	}
+	m.text = string(text)
 	seen := map[string]bool{}
 	for i, o := range m.Outputs {
 		switch {
@@ -202,6 +205,30 @@ func (o *Output) variable(name string) *Variable {
 func (c *run) base() int64 {
 	n, _ := strconv.Atoi(c.manifest.Rounding) // exact, or absent, is 0
 	return int64(max(n, c.rule.Rounding))
+}
+
+// itself looks at the manifest as one of the files that leave.
+func (c *run) itself() {
+	if line, ok := plain([]byte(c.manifest.text)); !ok {
+		c.found("file-text", "", lineWhere(line))
+	}
+	c.lines("", c.manifest.text)
+	number := func(file, where string, n int64) {
+		if base := c.base(); n != 0 && base > 0 && n%base != 0 {
+			c.found("count-unrounded", file, where)
+		}
+		if n != 0 && n < c.threshold {
+			c.found("count-small", file, where)
+		}
+	}
+	number("", "persons", c.manifest.Persons)
+	for _, o := range c.manifest.Outputs {
+		number(o.File, "persons", o.Persons)
+		number(o.File, "model: observations", o.Model.Observations)
+		for _, v := range o.Variables {
+			number(o.File, "denominator of "+v.Name, v.Denominator)
+		}
+	}
 }
 
 // rounding compares what the manifest says of rounding with the permit.

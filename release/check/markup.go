@@ -150,6 +150,7 @@ func (p *page) words(in, text string) {
 		return
 	}
 	p.sentence(p.file, "text", text)
+	p.person(p.file, "text", text)
 }
 
 func (p *page) element(n *html.Node) {

@@ -20,12 +20,17 @@ var (
 // persons looks through a text for what names or reaches a person.
 func (c *run) persons(name, s string) {
 	for i, line := range strings.Split(s, "\n") {
-		if hasNIR(line) {
-			c.found("person-number", name, lineWhere(i+1))
-		}
-		if mail.MatchString(line) || phone.MatchString(line) || address.MatchString(line) {
-			c.found("person-contact", name, lineWhere(i+1))
-		}
+		c.person(name, lineWhere(i+1), line)
+	}
+}
+
+// person looks through a line, or a text as it is shown.
+func (c *run) person(name, where, s string) {
+	if hasNIR(s) {
+		c.found("person-number", name, where)
+	}
+	if mail.MatchString(s) || phone.MatchString(s) || address.MatchString(s) {
+		c.found("person-contact", name, where)
 	}
 }
 

@@ -475,7 +475,7 @@ func (w *book) sheet(name string, s xmlSheet) bool {
 			}
 			cells = append(cells, text)
 			w.sentence(w.file, where, text)
-			w.persons(w.file, text)
+			w.person(w.file, where, text)
 		}
 		empty := !slices.ContainsFunc(cells, func(s string) bool { return strings.TrimSpace(s) != "" })
 		if empty || row.R > last+1 {
