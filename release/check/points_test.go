@@ -3,6 +3,7 @@ package check_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
@@ -190,15 +191,20 @@ func fileBytes(t testing.TB, name, text string) []byte {
 		out := b.Bytes()
 		if len(f) == 3 {
 			body := append([]byte(f[1]), strings.ReplaceAll(f[2], `\0`, "\x00")...)
-			chunk := []byte{0, 0, 0, byte(len(body) - 4)}
-			chunk = append(chunk, body...)
-			sum := crc32.ChecksumIEEE(body)
-			chunk = append(chunk, byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
+			chunk := append([]byte{0, 0, 0, byte(len(body) - 4)}, body...)
+			chunk = recheck(append(chunk, 0, 0, 0, 0), 0)
 			out = slices.Insert(out, len(out)-12, chunk...) // before IEND
 		}
 		return out
 	}
 	return []byte(text)
+}
+
+// recheck mends the checksum of the chunk that begins at a place.
+func recheck(b []byte, at int) []byte {
+	n := int(binary.BigEndian.Uint32(b[at:]))
+	binary.BigEndian.PutUint32(b[at+8+n:], crc32.ChecksumIEEE(b[at+4:at+8+n]))
+	return b
 }
 
 // archive zips the parts; a workbook gets those that it must have.
