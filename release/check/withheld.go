@@ -86,7 +86,8 @@ func (c *run) partly(g *grid, i, j int) {
 type cell struct {
 	low, high float64
 	withheld  bool
-	ranged    bool // it is withheld by a range, such as <11
+	ranged    bool    // it is withheld by a range, such as <11
+	value     float64 // what is shown
 	row       int
 }
 
@@ -127,7 +128,7 @@ func (c *run) bounds(g *grid, j int, dims []int) {
 		x := &cell{low: 0, high: math.Inf(1), row: i}
 		text := g.rows[i][j]
 		if n, ok := g.num(i, j); ok {
-			x.low, x.high = n.v-slack, n.v+slack
+			x.value, x.low, x.high = n.v, n.v-slack, n.v+slack
 		} else if low, high, ok := span(text, g.comma); ok {
 			x.low, x.high, x.withheld, x.ranged = low, high, true, true
 		} else if isWithheld(text) || strings.TrimSpace(text) == "" {
@@ -143,6 +144,7 @@ func (c *run) bounds(g *grid, j int, dims []int) {
 		if all == "" {
 			continue
 		}
+		own := map[string]*line{}
 		for i := range g.rows {
 			if strings.TrimSpace(g.rows[i][d]) == all {
 				continue
@@ -152,10 +154,13 @@ func (c *run) bounds(g *grid, j int, dims []int) {
 				continue
 			}
 			id := g.header[d] + "\x00" + key
-			if lines[id] == nil {
-				lines[id] = &line{total: cells[key]}
+			if own[id] == nil {
+				own[id] = &line{total: cells[key]}
 			}
-			lines[id].parts = append(lines[id].parts, cells[at(i, -1, "")])
+			own[id].parts = append(own[id].parts, cells[at(i, -1, "")])
+		}
+		if additive(own) {
+			maps.Copy(lines, own)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(lines)) {
@@ -251,7 +256,7 @@ func (c *run) together(g *grid, j int, cells map[string]*cell, lines map[string]
 				if i, ok := at[x]; ok {
 					e.terms[i] += sign
 				} else {
-					e.sum -= sign * x.low
+					e.sum -= sign * x.value
 				}
 			}
 			put(l.total, -1)
@@ -267,7 +272,7 @@ func (c *run) together(g *grid, j int, cells map[string]*cell, lines map[string]
 		}
 		p, ok := newPolytope(len(list), equations)
 		if !ok {
-			continue // persons are in several rows: totals are no sums
+			continue // no table agrees: the totals are no sums
 		}
 		for i, x := range list {
 			low, high, ok := p.bounds(i)
@@ -286,10 +291,24 @@ type line struct {
 	parts []*cell
 }
 
+// additive reports whether the totals of a dimension may be the sums of their
+// parts. One that is less says that a person is in several of them, as over
+// years: then nothing is a sum there.
+func additive(lines map[string]*line) bool {
+	for _, l := range lines {
+		least := 0.0
+		for _, p := range l.parts {
+			least += p.low
+		}
+		if least > l.total.high {
+			return false
+		}
+	}
+	return true
+}
+
 // narrow bounds each cell of a line by the others, and reports whether any
-// moved. A total may be less than its parts where one person is in several of
-// them; a reader who knows that none is knows more. The sums are those before
-// anything moved, which bounds no less rightly.
+// moved. The sums are those before anything moved, which bounds no less rightly.
 func (l *line) narrow() (moved bool) {
 	low, high, open := 0.0, 0.0, 0
 	for _, p := range l.parts {
