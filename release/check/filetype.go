@@ -168,8 +168,8 @@ func (c *run) prose(name string, o *Output, s string) {
 	if strings.Contains(s, "<!--") {
 		c.found("hidden-markup", name, "comment")
 	}
-	if markup.MatchString(s) {
-		c.found("active-markup", name, "")
+	if strings.HasSuffix(name, ".md") && rawMarkup(s) || fetched.MatchString(s) {
+		c.found("active-markup", name, "markup inside the text")
 	}
 	if log.MatchString(s) {
 		c.found("log-text", name, "")
@@ -189,7 +189,23 @@ func (c *run) prose(name string, o *Output, s string) {
 // several finds numbers that stand in columns, two spaces or a tab apart.
 var several = regexp.MustCompile(`(?:^|  |\t)\s*[0-9][0-9.,%]*`)
 
-var markup = regexp.MustCompile(`(?i)<\s*(script|iframe|object|embed|svg|img|style|form|link)\b`)
+var (
+	tag     = regexp.MustCompile(`<(/?[A-Za-z][^<>]*)>`)
+	fetched = regexp.MustCompile(`(?i)\]\(\s*(data|javascript):|!\[[^\]]*\]\(`)
+)
+
+// rawMarkup reports whether a Markdown text holds HTML, which a page made of it
+// would run or hide.
+func rawMarkup(s string) bool {
+	for _, m := range tag.FindAllStringSubmatch(s, -1) {
+		switch inside := strings.ToLower(m[1]); {
+		case inside == "br" || inside == "br/" || inside == "br /", strings.HasPrefix(inside, "http://"), strings.HasPrefix(inside, "https://"):
+		default:
+			return true
+		}
+	}
+	return false
+}
 
 var log = regexp.MustCompile(`(?m)(^Traceback \(most recent|^Error in |^\[1\] |^#> |\bDEBUG\b|^\s*<chr>|tibble: )`)
 

@@ -180,6 +180,8 @@ func (p *page) element(n *html.Node) {
 		switch {
 		case key == "title" || key == "alt" || key == "aria-label" || strings.HasPrefix(key, "data-") || key == "hidden":
 			p.found("hidden-markup", p.file, "attribute")
+		case len(value) > 200 && key != "d" && key != "points" && key != "style" && key != "transform":
+			p.found("hidden-markup", p.file, "attribute")
 		case !harmless[key]:
 			p.found("active-markup", p.file, "attribute")
 		case (key == "href" || key == "xlink:href") && value != "" && !strings.HasPrefix(value, "#") && !(tag == "a" && link.MatchString(value)):
@@ -211,7 +213,7 @@ var shows = words(`opacity fill-opacity display visibility font-size color`)
 var known = words(`script iframe frame object embed applet form input button select textarea link img image video audio canvas template noscript foreignobject animate set base details dialog`)
 
 var (
-	link    = regexp.MustCompile(`^https?://[a-z0-9.-]+(/[^"'<>\s]*)?$`)
+	link    = regexp.MustCompile(`^https?://[a-z0-9.-]+(/[^"'<>\s?#]*)?$`)
 	fetches = regexp.MustCompile(`(?i)url\(|@import|expression\(|behavior:|javascript:|data:`)
 	hidden  = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*(0*\.0\d*|0+\.?|0*\.)\s*(%|;|}|"|$)|font-size\s*:\s*(0+(\.0*)?(px|pt|em|rem|%)?|[0-3](\.\d+)?(px|pt)?|0*\.[0-3]\d*(em|rem)|[0-2]?\d%)\s*(;|}|"|$)|text-indent\s*:\s*-|(left|top|margin[a-z-]*)\s*:\s*-\d{3,}|clip\s*:\s*rect|color\s*:\s*transparent|(^|[^-a-z])(max-)?(height|width)\s*:\s*0(px)?\s*(;|}|$)|z-index|mix-blend|scale\(`)
 	white   = regexp.MustCompile(`(?i)(^|[^-\w])color\s*:\s*(white|#fff(fff)?|rgb\(\s*255\s*,\s*255\s*,\s*255\s*\))`)

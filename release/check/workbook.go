@@ -209,6 +209,23 @@ type xmlStyles struct {
 	} `xml:"cellXfs>xf"`
 }
 
+// xmlRun is a stretch of a text in a cell, with its own looks.
+type xmlRun struct {
+	Text  string `xml:"t"`
+	Looks struct {
+		Color xmlColor `xml:"color"`
+		Size  struct {
+			Value string `xml:"val,attr"`
+		} `xml:"sz"`
+	} `xml:"rPr"`
+}
+
+// unseen reports whether the stretch is white or tiny.
+func (r xmlRun) unseen() bool {
+	size, err := strconv.ParseFloat(r.Looks.Size.Value, 64)
+	return isWhite(r.Looks.Color) || err == nil && size < 4
+}
+
 type xmlColor struct {
 	RGB     string `xml:"rgb,attr"`
 	Theme   string `xml:"theme,attr"`
@@ -231,10 +248,8 @@ type xmlSheet struct {
 			Value   string    `xml:"v"`
 			Formula *struct{} `xml:"f"`
 			Inline  struct {
-				Text string `xml:"t"`
-				Runs []struct {
-					Text string `xml:"t"`
-				} `xml:"r"`
+				Text string   `xml:"t"`
+				Runs []xmlRun `xml:"r"`
 			} `xml:"is"`
 		} `xml:"c"`
 	} `xml:"sheetData>row"`
@@ -255,9 +270,7 @@ func (w *book) read(content map[string][]byte) bool {
 		Items []struct {
 			Sound []struct{} `xml:"rPh"`
 			Text  string     `xml:"t"`
-			Runs  []struct {
-				Text string `xml:"t"`
-			} `xml:"r"`
+			Runs  []xmlRun   `xml:"r"`
 		} `xml:"si"`
 	}
 	for _, p := range []struct {
@@ -274,11 +287,19 @@ func (w *book) read(content map[string][]byte) bool {
 		}
 		text := item.Text
 		for _, r := range item.Runs {
+			if r.unseen() {
+				w.found("hidden-cells", w.file, "a stretch of a text")
+			}
 			text += r.Text
 		}
 		w.strings = append(w.strings, text)
 	}
 	w.hidden = hiding(styles)
+	for name, b := range content {
+		if strings.HasPrefix(name, "xl/theme/") && paleText.Match(b) {
+			w.found("hidden-cells", w.file, "a theme whose text is white")
+		}
+	}
 	for _, n := range workbook.Names {
 		if isTrue(n.Hidden) {
 			w.found("hidden-cells", w.file, "hidden name")
@@ -369,6 +390,9 @@ func hiding(s xmlStyles) []bool {
 	return out
 }
 
+// paleText is a theme in which the colour of text is white.
+var paleText = regexp.MustCompile(`(?is)<a:dk1>.{0,80}(lastClr|val)="FFFFFF".{0,40}</a:dk1>`)
+
 func isWhite(c xmlColor) bool {
 	return strings.HasSuffix(strings.ToUpper(c.RGB), "FFFFFF") || c.Theme == "0" || c.Indexed == "9" || c.Indexed == "1"
 }
@@ -405,7 +429,7 @@ func isTrue(s string) bool { return s == "1" || s == "true" }
 // between.
 func (w *book) sheet(name string, s xmlSheet) bool {
 	for _, col := range s.Columns {
-		if width, err := strconv.ParseFloat(col.Width, 64); isTrue(col.Hidden) || err == nil && width < 0.1 {
+		if width, err := strconv.ParseFloat(col.Width, 64); isTrue(col.Hidden) || err == nil && width < 1 {
 			w.found("hidden-cells", w.file, name+", a column")
 		}
 	}
@@ -430,7 +454,7 @@ func (w *book) sheet(name string, s xmlSheet) bool {
 		if row.R == 0 {
 			row.R = last + 1
 		}
-		if height, err := strconv.ParseFloat(row.Height, 64); isTrue(row.Hidden) || err == nil && height < 0.1 {
+		if height, err := strconv.ParseFloat(row.Height, 64); isTrue(row.Hidden) || err == nil && height < 3 {
 			w.found("hidden-cells", w.file, fmt.Sprintf("%s, row %d", name, row.R))
 		}
 		var cells []string
@@ -457,6 +481,9 @@ func (w *book) sheet(name string, s xmlSheet) bool {
 			case "inlineStr":
 				text = x.Inline.Text
 				for _, r := range x.Inline.Runs {
+					if r.unseen() {
+						w.found("hidden-cells", w.file, "a stretch of a text")
+					}
 					text += r.Text
 				}
 			}
