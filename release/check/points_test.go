@@ -365,4 +365,15 @@ func TestPage(t *testing.T) {
 			}
 		}
 	}
+	// The manifest of the page is one that works.
+	_, after, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, _ := strings.Cut(after, "```")
+	m, err := check.ParseManifest([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []check.File{{Name: "doses.csv", Bytes: []byte(base(t)["table.csv"])}, {Name: "analysis.R", Bytes: []byte("x <- 1\n")}}
+	if findings := check.Group(m, files, check.Rule{}, 1); len(findings) > 0 {
+		t.Errorf("the manifest of docs/airlock.md: %+v", findings)
+	}
 }
