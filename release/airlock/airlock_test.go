@@ -466,6 +466,8 @@ func TestTampering(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		_, err := h.as("steward").Release(ctx, v.Group, out)
 		wantKind(t, name, err, galien.Corrupt)
+		_, _, err = h.as("steward").Check(ctx)
+		wantKind(t, name+", checked", err, galien.Corrupt)
 		if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: something was released", name)
 		}
@@ -514,6 +516,8 @@ func TestForgedReview(t *testing.T) {
 	}
 	_, err = h.as("steward").Release(context.Background(), v.Group, filepath.Join(t.TempDir(), "out"))
 	wantKind(t, "a forged review", err, galien.Corrupt)
+	_, _, err = h.as("steward").Check(context.Background())
+	wantKind(t, "a check of a forged review", err, galien.Corrupt)
 }
 
 var errKilled = errors.New("killed")

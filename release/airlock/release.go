@@ -46,8 +46,17 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		}
 		return Entry{}, a.denied(ctx, ActionRelease, v.Permit, galien.Errorf(galien.Denied, "nothing of the group may leave: it is %s", state))
 	}
-	if err := a.evidence(ctx, v, reviews, p); err != nil {
+	announced, err := a.announcements(ctx)
+	if err == nil {
+		err = evidence(announced, v, reviews)
+	}
+	if err != nil {
 		return Entry{}, err
+	}
+	for _, r := range reviews {
+		if barred(p, r.Reviewer) {
+			return Entry{}, a.denied(ctx, ActionRelease, v.Permit, galien.Errorf(galien.Denied, "a reviewer is a person of permit %s", p.ID))
+		}
 	}
 	e := Entry{Kind: KindReviewed, Title: v.Title, Permit: v.Permit, Purpose: p.Terms.Purpose, PurposeKind: p.Terms.PurposeKind,
 		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version}
@@ -99,40 +108,37 @@ func (r Review) saw(f File) bool {
 	return false
 }
 
-// evidence checks a version and its reviews against one another and against the
-// audit log, which announced each of them by its hash: no document that the log
-// does not know decides anything.
-func (a *Airlock) evidence(ctx context.Context, v Version, reviews []Review, p permit.Permit) error {
-	submitted := false
-	reviewed := map[string]string{} // account by hash
+// announcements are the documents that the audit log announced, by their hash:
+// who did what under which permit.
+func (a *Airlock) announcements(ctx context.Context) (map[string]audit.Entry, error) {
+	all := map[string]audit.Entry{}
 	err := a.Log.Entries(ctx, func(_ int64, e audit.Entry) error {
-		switch e.Action {
-		case ActionSubmit:
-			submitted = submitted || e.Subject == v.SHA256 && e.Actor == v.Author && e.Permit == v.Permit
-		case ActionReview:
-			if e.Subject != "" && e.Details["submission"] == v.SHA256 {
-				reviewed[e.Subject] = e.Actor
-			}
+		if e.Subject != "" && (e.Action == ActionSubmit || e.Action == ActionReview) {
+			all[e.Subject] = e
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if !submitted {
+	return all, err
+}
+
+// evidence checks a version and its reviews against one another and against the
+// audit log, which announced each of them by its hash: no document that the log
+// does not know decides anything.
+func evidence(announced map[string]audit.Entry, v Version, reviews []Review) error {
+	e := announced[v.SHA256]
+	if e.Action != ActionSubmit || e.Actor != v.Author || e.Permit != v.Permit {
 		return galien.Errorf(galien.Corrupt, "airlock: the audit log knows no submission of version %d of %s", v.Version, v.Group)
 	}
 	seen := map[string]bool{v.Author: true}
 	for i, r := range reviews {
+		e := announced[r.SHA256]
 		switch {
 		case r.Submission != v.SHA256:
 			return galien.Errorf(galien.Corrupt, "airlock: %s is of another submission", reviewFile(i+1))
-		case reviewed[r.SHA256] != r.Reviewer:
+		case e.Action != ActionReview || e.Actor != r.Reviewer || e.Permit != v.Permit:
 			return galien.Errorf(galien.Corrupt, "airlock: the audit log knows no such %s", reviewFile(i+1))
 		case seen[r.Reviewer]:
 			return galien.Errorf(galien.Corrupt, "airlock: %s is by an author, or by somebody who reviewed already", reviewFile(i+1))
-		case barred(p, r.Reviewer):
-			return galien.Errorf(galien.Denied, "airlock: %s is by a person of permit %s", reviewFile(i+1), p.ID)
 		}
 		seen[r.Reviewer] = true
 	}
@@ -161,12 +167,19 @@ func (a *Airlock) ReleaseTable(ctx context.Context, title string, terms permit.T
 	return e, release.Place(out, files)
 }
 
-// Check reads every version, review, file and line of the register, and returns
-// how many groups and files there are. It fails with Corrupt for any damage.
+// Check reads every version, review, file and line of the register, compares them
+// with what the audit log announced, and returns how many groups and files there
+// are. It fails with Corrupt for any damage.
 func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 	all, err := a.Groups()
 	if err != nil {
 		return 0, 0, err
+	}
+	announced := map[string]audit.Entry{}
+	if len(all) > 0 {
+		if announced, err = a.announcements(ctx); err != nil {
+			return 0, 0, err
+		}
 	}
 	seen := map[string]bool{}
 	for _, last := range all {
@@ -175,8 +188,12 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 			if err != nil {
 				return 0, 0, galien.Errorf(galien.Corrupt, "airlock: version %d of %s: %w", n, last.Group, err)
 			}
-			if _, err := a.reviews(v); err != nil {
-				return 0, 0, err
+			reviews, err := a.reviews(v)
+			if err == nil {
+				err = evidence(announced, v, reviews)
+			}
+			if err != nil {
+				return 0, 0, fmt.Errorf("version %d of %s: %w", n, last.Group, err)
 			}
 			for _, f := range v.Files {
 				if err := ctx.Err(); err != nil {
