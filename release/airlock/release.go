@@ -46,7 +46,7 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		}
 		return Entry{}, a.denied(ctx, ActionRelease, v.Permit, galien.Errorf(galien.Denied, "nothing of the group may leave: it is %s", state))
 	}
-	announced, err := a.announcements(ctx)
+	announced, _, err := a.announcements(ctx)
 	if err == nil {
 		err = evidence(announced, v, reviews)
 	}
@@ -109,16 +109,18 @@ func (r Review) saw(f File) bool {
 }
 
 // announcements are the documents that the audit log announced, by their hash:
-// who did what under which permit.
-func (a *Airlock) announcements(ctx context.Context) (map[string]audit.Entry, error) {
-	all := map[string]audit.Entry{}
-	err := a.Log.Entries(ctx, func(_ int64, e audit.Entry) error {
+// who did what under which permit. whole is false when entries were removed from
+// the log because their time was up.
+func (a *Airlock) announcements(ctx context.Context) (all map[string]audit.Entry, whole bool, err error) {
+	all, whole = map[string]audit.Entry{}, true
+	err = a.Log.Entries(ctx, func(_ int64, e audit.Entry) error {
+		whole = whole && !e.Time.IsZero()
 		if e.Subject != "" && (e.Action == ActionSubmit || e.Action == ActionReview) {
 			all[e.Subject] = e
 		}
 		return nil
 	})
-	return all, err
+	return all, whole, err
 }
 
 // evidence checks a version and its reviews against one another and against the
@@ -175,9 +177,10 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	announced := map[string]audit.Entry{}
+	var announced map[string]audit.Entry
+	whole := false
 	if len(all) > 0 {
-		if announced, err = a.announcements(ctx); err != nil {
+		if announced, whole, err = a.announcements(ctx); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -189,7 +192,7 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 				return 0, 0, galien.Errorf(galien.Corrupt, "airlock: version %d of %s: %w", n, last.Group, err)
 			}
 			reviews, err := a.reviews(v)
-			if err == nil {
+			if err == nil && whole {
 				err = evidence(announced, v, reviews)
 			}
 			if err != nil {
