@@ -346,7 +346,7 @@ func (a *Airlock) Version(group string, number int) (Version, error) {
 	return v, nil
 }
 
-// Open returns the bytes of a file, checked against its hash. Corrupt says that
+// bytes returns the bytes of a file, checked against its hash. Corrupt says that
 // they are not those that were submitted.
 func (a *Airlock) bytes(f File) ([]byte, error) {
 	b, err := os.ReadFile(filepath.Join(a.dir, "files", f.SHA256))
