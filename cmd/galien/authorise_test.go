@@ -193,7 +193,7 @@ func TestGovernedHub(t *testing.T) {
 	if err := os.WriteFile(document, []byte("%PDF"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	denied("no role of yours", "permit", "decide", hub, id, "--document", document)
+	denied("you applied for this permit", "permit", "decide", hub, id, "--document", document)
 	sum := strings.Repeat("0b", 32)
 	for _, s := range []struct {
 		account string
