@@ -435,7 +435,11 @@ func TestRequestMustBeTraceable(t *testing.T) {
 // TestMain lets this test binary stand in for a process that asks and answers.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("PERMIT_TEST_DIR"); dir != "" {
-		if err := answerFor(dir, os.Getenv("PERMIT_TEST_ID"), os.Getenv("PERMIT_TEST_RUN")); err != nil {
+		act := func() error { return answerFor(dir, os.Getenv("PERMIT_TEST_ID"), os.Getenv("PERMIT_TEST_RUN")) }
+		if os.Getenv("PERMIT_TEST_DRAFT") != "" {
+			act = func() error { return draftFor(dir, os.Getenv("PERMIT_TEST_RUN")) }
+		}
+		if err := act(); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
@@ -483,39 +487,54 @@ func answerFor(dir, id, run string) error {
 	}
 }
 
+// killsWanted is how many processes a test kills.
+func killsWanted() int {
+	if s := os.Getenv("GALIEN_CRASH"); s != "" {
+		kills, _ := strconv.Atoi(s)
+		return kills
+	}
+	return 5
+}
+
+// killed runs this binary as another process, kills it at an instant after its
+// first answer, and calls yield with each answer that came out.
+func killed(t *testing.T, k int, env []string, yield func(answer string)) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	var kill *time.Timer
+	for lines.Scan() {
+		answer, ok := strings.CutPrefix(lines.Text(), "answer ")
+		if !ok {
+			t.Fatalf("child: %s", lines.Text())
+		}
+		yield(answer)
+		if kill == nil {
+			kill = time.AfterFunc(time.Duration(k*3_919%10_000)*time.Microsecond, func() { cmd.Process.Kill() })
+		}
+	}
+	_ = cmd.Wait() // killed
+}
+
 // TestKillBetweenEntryAndAnswer kills a process that answers without pause: no
 // answer ever came out whose question and delivery are not in the log.
 func TestKillBetweenEntryAndAnswer(t *testing.T) {
-	kills := 5
-	if s := os.Getenv("GALIEN_CRASH"); s != "" {
-		kills, _ = strconv.Atoi(s)
-	}
+	kills := killsWanted()
 	d := newDesk(t, "marie")
 	id := d.grant(t, narrow)
 	var answers []string
 	for k := range kills {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "PERMIT_TEST_DIR="+d.dir, "PERMIT_TEST_ID="+id, "PERMIT_TEST_RUN="+strconv.Itoa(k))
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		var kill *time.Timer
-		for lines.Scan() {
-			subject, ok := strings.CutPrefix(lines.Text(), "answer ")
-			if !ok {
-				t.Fatalf("child: %s", lines.Text())
-			}
+		killed(t, k, []string{"PERMIT_TEST_DIR=" + d.dir, "PERMIT_TEST_ID=" + id, "PERMIT_TEST_RUN=" + strconv.Itoa(k)}, func(subject string) {
 			answers = append(answers, subject)
-			if kill == nil { // at an instant after the first answer
-				kill = time.AfterFunc(time.Duration(k*3_919%10_000)*time.Microsecond, func() { cmd.Process.Kill() })
-			}
-		}
-		_ = cmd.Wait() // killed
+		})
 	}
 	if len(answers) < kills {
 		t.Fatalf("%d answers in %d runs", len(answers), kills)

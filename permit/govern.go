@@ -167,7 +167,7 @@ func (a Act) check(p Permit, now time.Time) error {
 	case a.Day > today:
 		return invalid("%s is yet to come: write the day of the act", a.Day)
 	}
-	if len(p.Steps) > 0 {
+	if len(p.Steps) > 0 && a.Step != StepRevoke {
 		if before := p.Steps[len(p.Steps)-1]; a.Day < before.Day {
 			return invalid("%s is before the last step (%s, %s): write the day of the act", a.Day, before.Name, before.Day)
 		}
@@ -454,6 +454,9 @@ func (s *Store) Announced(ctx context.Context, log *audit.Log, found func(text s
 	}
 	err = log.Entries(ctx, func(index int64, e audit.Entry) error {
 		for _, a := range want[index] {
+			if e.Time.IsZero() {
+				break // its content was removed when its time was over
+			}
 			if e.Action != a.action || e.Actor != a.actor || a.permit != "" && e.Permit != a.permit ||
 				e.Details["account"] != a.account || e.Details["role"] != a.role || e.Outcome == outcomeDenied {
 				found(a.what + " is not what entry " + fmt.Sprint(index) + " of the audit log announced")

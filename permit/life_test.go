@@ -613,6 +613,59 @@ func away(t *testing.T, d *desk, do func()) {
 	}
 }
 
+// draftFor drafts permits and appoints people without pause, for the process that
+// is killed.
+func draftFor(dir, run string) error {
+	store, err := OpenStore(filepath.Join(dir, "meta.db"))
+	if err != nil {
+		return err
+	}
+	log, err := audit.Open(filepath.Join(dir, "audit"))
+	if err != nil {
+		return err
+	}
+	now := func() time.Time { return testDay }
+	for i := 0; ; i++ {
+		id, err := NewGate(store, log, "marie", now).Draft(context.Background(), []byte(named(fmt.Sprintf("r%s-%d", run, i))), ProcessFR, "")
+		if err != nil {
+			return err
+		}
+		if err := NewGate(store, log, "olga", now).Take(context.Background(), id, actOf(StepComplete)); err != nil {
+			return err
+		}
+		if _, err := NewGate(store, log, "anne", now).Appoint(context.Background(), fmt.Sprintf("p%s-%d", run, i), policy.Auditor); err != nil {
+			return err
+		}
+		fmt.Println("answer", id)
+	}
+}
+
+// TestKillBetweenEntryAndStore kills a process that acts on permits and roles
+// without pause: the store is sound, nothing in it lacks its entry in the log, and
+// what it said was done is there.
+func TestKillBetweenEntryAndStore(t *testing.T) {
+	o := newOffice(t, testDay)
+	done := 0
+	for k := range killsWanted() {
+		killed(t, k, []string{"PERMIT_TEST_DIR=" + o.dir, "PERMIT_TEST_RUN=" + fmt.Sprint(k), "PERMIT_TEST_DRAFT=yes"}, func(id string) {
+			done++
+			p, err := o.store.Get(t.Context(), id)
+			if err != nil || p.stage() != Complete {
+				t.Errorf("%s: %s, %v", id, p.stage(), err)
+			}
+		})
+		if _, err := o.store.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.store.Announced(t.Context(), o.log, func(text string) { t.Error(text) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done == 0 {
+		t.Error("nothing was done")
+	}
+}
+
 // TestEveryRowHasAChecksum changes each column of each row behind the store's
 // back, and takes rows away: Check finds it.
 func TestEveryRowHasAChecksum(t *testing.T) {

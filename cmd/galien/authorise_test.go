@@ -155,19 +155,7 @@ func TestGovernedHub(t *testing.T) {
 		if a.decided != hereToo || a.permit || v.Allowed {
 			continue
 		}
-		args := append(strings.Fields(path), hub)
-		switch path {
-		case "ingest":
-			args = append(args, "omop", dir)
-		case "vocab load":
-			args = append(args, dir)
-		case "opposition add", "opposition withdraw":
-			args = append(args, "--source", "omop")
-		case "vault link":
-			args = append(args, "--source", dir, "--with", dir, "--out", filepath.Join(t.TempDir(), "links"))
-		case "vault decide":
-			args = append(args, "1", "undo", "--why", "x")
-		}
+		args := commandLine(t, path, hub)
 		denied("no role of yours", args...)
 		if e := lastEntry(t, hub); e.Action != path || e.Outcome != "denied" || e.Actor != me {
 			t.Errorf("galien %s: entry %+v", path, e)
@@ -193,7 +181,7 @@ func TestGovernedHub(t *testing.T) {
 	if err := os.WriteFile(document, []byte("%PDF"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	denied("no role of yours", "permit", "decide", hub, id, "--document", document)
+	denied("you applied for this permit", "permit", "decide", hub, id, "--document", document)
 	sum := strings.Repeat("0b", 32)
 	for _, s := range []struct {
 		account string
@@ -253,6 +241,29 @@ func TestGovernedHub(t *testing.T) {
 		t.Errorf("end: %s", out)
 	}
 	denied("no role of yours", "role", "appoint", hub, "paul", "steward")
+}
+
+// commandLine returns a command line of a hub that Cobra lets through: every flag
+// that is required, and as many arguments as it takes.
+func commandLine(t *testing.T, path, hub string) []string {
+	t.Helper()
+	ran := false
+	c, _, err := newRoot(&ran).Find(strings.Fields(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{hub}
+	for c.Args != nil && c.Args(c, args) != nil {
+		if args = append(args, "1"); len(args) > 5 {
+			t.Fatalf("galien %s takes no number of arguments", path)
+		}
+	}
+	if err := c.ValidateRequiredFlags(); err != nil {
+		for _, name := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(err.Error(), -1) {
+			args = append(args, "--"+name[1], "1")
+		}
+	}
+	return append(strings.Fields(path), args...)
 }
 
 func lastEntry(t *testing.T, hub string) audit.Entry {
