@@ -254,3 +254,31 @@ func overlapping(persons int) Table {
 	}
 	return t
 }
+
+// BenchmarkClearHierarchy clears sex by area: 500 communes in 25 departments in
+// 5 regions, half of them small.
+func BenchmarkClearHierarchy(b *testing.B) {
+	rng := rand.New(rand.NewPCG(6, 7))
+	t := numbered([]int{500, 2}, func() int64 { return int64(rng.ExpFloat64() * 20) })
+	area := &t.Dimensions[0]
+	area.Parents = map[string]string{}
+	for i, c := range area.Categories {
+		area.Parents[c] = fmt.Sprintf("department %d", i/20)
+	}
+	for i := range 25 {
+		area.Parents[fmt.Sprintf("department %d", i)] = fmt.Sprintf("region %d", i/5)
+		area.Categories = append(area.Categories, fmt.Sprintf("department %d", i))
+	}
+	for i := range 5 {
+		area.Categories = append(area.Categories, fmt.Sprintf("region %d", i))
+	}
+	for b.Loop() {
+		_, d, err := Clear(t, Rule{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(d.Published), "published")
+		b.ReportMetric(float64(d.Primary), "primary")
+		b.ReportMetric(float64(d.Secondary), "secondary")
+	}
+}

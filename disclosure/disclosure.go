@@ -4,17 +4,20 @@
 //
 // It owns one promise. A row of a table counts persons; a row that counts fewer
 // than the threshold (zero included), or that leaves fewer than the threshold
-// of the population outside the count, is withheld, and enough other rows are
-// withheld with it that nothing published, margins included, bounds it to an
-// interval narrower than the threshold. It follows that no withheld number can
-// be computed, that none can be shown to be below the threshold, and that every
-// total of withheld rows that can be computed is at least the threshold. Before
-// anything is returned, each such row is proved safe by two whole-number
-// tables, both in agreement with everything published, that differ in that row
-// by at least the threshold.
+// of the population, or of a margin, outside the count, is withheld, and enough
+// other rows are withheld with it that nothing published, margins of all levels
+// of a hierarchy included, bounds it to an interval narrower than the
+// threshold. It follows that no withheld number can be computed, that none can
+// be shown to be below the threshold, and that every total of withheld rows
+// that can be computed is at least the threshold. Sums are withheld where few
+// contributors make most of them, and protected likewise. Before anything is
+// returned, each such row is proved safe by two whole-number tables, both in
+// agreement with everything published, that differ in that row by at least
+// what the rule asks.
 //
 // It refuses inconsistent tables, and never repairs them. It knows nothing of
 // other releases: two tables that are each safe may not be safe together.
+// Outputs that are no tables are for disclosure/outputs.
 //
 //	t := disclosure.Table{
 //		Dimensions: []disclosure.Dimension{{Name: "sex", Categories: []string{"female", "male"}, Additive: true}},

@@ -76,12 +76,13 @@ func (c ClearedMagnitude) Cells() []ClearedSum {
 }
 
 // ClearMagnitude withholds what must not leave of m under r: rows of fewer
-// persons than the threshold, rows that fail the (n,k) or the p % rule
-// (Eurostat's handbook on statistical disclosure control, 2nd ed. 2024, chapter
-// on tabular data; the SACRO guide, part II), rows where all persons contribute
-// the same or nothing, and enough others that no count can be bounded as in Clear, and no
-// withheld amount from above to less than what the rule would have let pass,
-// nor to an interval narrower than twice that margin.
+// persons than the threshold, rows that fail the (n,k) or the p % rule, rows
+// where all persons contribute the same or nothing, and enough others that no
+// count can be bounded as in Clear, and no withheld amount from above to less
+// than what the rule would have let pass, nor to an interval narrower than
+// twice that margin. (A. Hundepool and others, Handbook on Statistical
+// Disclosure Control, ESSnet SDC 2010, chapter 4, magnitude tabular data; SACRO
+// guide to statistical output checking, 2023, part II, linear aggregations.)
 func ClearMagnitude(m Magnitude, r Rule) (ClearedMagnitude, Decision, error) {
 	rule, err := r.Resolved()
 	if err != nil {

@@ -498,6 +498,7 @@ func (m *mover) shortest(f face, s search, best *circuit) {
 	dist, from, done := m.dist, m.from, m.done
 	dist[j0] = own
 	goal := cols + i0
+paths:
 	for {
 		at := -1
 		for v := range nodes {
@@ -530,6 +531,9 @@ func (m *mover) shortest(f face, s search, best *circuit) {
 			if loss, ok := m.weigh(s, m.rows(&f, i, j, turn)); ok {
 				if sum := s.join(dist[at], loss); sum < dist[v] {
 					dist[v], from[v] = sum, at
+					if v == goal && sum == dist[at]+1 && sum < best.loss {
+						break paths // no other path can be shorter
+					}
 				}
 			}
 		}

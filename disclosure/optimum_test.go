@@ -188,14 +188,14 @@ func newExact(l *lattice, threshold int64) *exact {
 }
 
 // TestCellsAgainstOptimum compares the number of cells withheld with the least
-// possible, on 240 random tables of up to 8 by 8 with one to eight cells made
+// possible, on 120 random tables of up to 8 by 8 with one to eight cells made
 // small, half of them of large counts, half of counts not far above the
 // threshold.
 func TestCellsAgainstOptimum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	var tables, withheld, least, extra, leastExtra, exactly, nodes int
 	worst := 1.0
-	for k := range 240 {
+	for k := range 120 {
 		sizes := [][]int{{8, 8}, {8, 8}, {6, 8}, {5, 5}, {4, 8}, {3, 6}}[k%6]
 		small := map[int]bool{}
 		for range 1 + k%8 {

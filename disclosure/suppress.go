@@ -164,12 +164,26 @@ func (p *plan) protect(i int) {
 			if !ok {
 				continue
 			}
-			for _, s := range c.steps {
-				p.withheld[s.row] = true
+			if p.withhold(c) {
+				break
 			}
-			break
+			// In a hierarchy chains may get in each other's way; more persons
+			// everywhere above always can be.
+			if c, _ := m.upward(search{target: t.row, dir: 1, extend: true}); p.withhold(c) {
+				break
+			}
 		}
 	}
+}
+
+// withhold withholds the rows of c, and says whether any was not already.
+func (p *plan) withhold(c circuit) bool {
+	more := false
+	for _, s := range c.steps {
+		more = more || !p.withheld[s.row]
+		p.withheld[s.row] = true
+	}
+	return more
 }
 
 // pare publishes again each secondary row that no target needs, the costliest
