@@ -65,13 +65,14 @@ removes them.`,
 
 // fsckReport is what galien fsck found.
 type fsckReport struct {
-	OK           bool          `json:"ok"`
-	LakeFiles    int           `json:"lake_files"`
-	PersonKeys   int64         `json:"person_keys"`
-	Quarantined  int64         `json:"quarantined"`
-	Permits      int           `json:"permits"`
-	AuditEntries int64         `json:"audit_entries"`
-	Problems     []fsckProblem `json:"problems"`
+	OK            bool          `json:"ok"`
+	LakeFiles     int           `json:"lake_files"`
+	PersonKeys    int64         `json:"person_keys"`
+	Quarantined   int64         `json:"quarantined"`
+	Permits       int           `json:"permits"`
+	AuditEntries  int64         `json:"audit_entries"`
+	AirlockGroups int           `json:"airlock_groups"`
+	Problems      []fsckProblem `json:"problems"`
 }
 
 // fsckProblem is damage, or a note on what harms nothing.
@@ -150,6 +151,13 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 	}
 	if err := damage("permits", err); err != nil {
 		return nil, err
+	}
+	if a, err := h.airlock(); err == nil {
+		if r.AirlockGroups, _, err = a.Check(ctx); err != nil {
+			if err := damage("airlock", err); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if l != nil {
 		if snap, err := l.Current(); err == nil {

@@ -38,6 +38,8 @@ var commands = []func() *cobra.Command{
 	newCohortCommand,
 	newTableCommand,
 	newReleaseCommand,
+	newDisclosureCommand,
+	newAirlockCommand,
 	newExtractCommand,
 	newExportCommand,
 	newAuditCommand,

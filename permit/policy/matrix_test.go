@@ -88,7 +88,7 @@ func list(s string) []string {
 // lists them; written apart from the policies.
 var prohibited = []string{"advertising", "insurance", "individual-decision", "employment", "credit", "harmful-product"}
 
-var asks = []string{"cohort count", "cohort run", "table", "release", "extract", "export"}
+var asks = []string{"cohort count", "cohort run", "table", "release", "extract", "export", "airlock submit"}
 
 // allows says whether the row allows what is asked, by its words.
 func (r row) allows(q Question) bool {
@@ -118,6 +118,10 @@ func (r row) allows(q Question) bool {
 		}
 		people, applicant := slices.Contains(p.People, q.Account), p.Applicant == q.Account
 		switch r.who {
+		case "people":
+			if !asked && !people {
+				return false
+			}
 		case "others":
 			if people || applicant {
 				return false
