@@ -60,7 +60,7 @@ var (
 	}
 	// references are what a column refers to where the specification, by
 	// oversight, does not say so.
-	references = map[string]string{"cost.payer_plan_period_id": "payer_plan_period"}
+	references      = map[string]string{"cost.payer_plan_period_id": "payer_plan_period"}
 	locationHistory = cdm.Table{Name: "location_history", Columns: []cdm.Column{
 		{Name: "location_history_id", Type: cdm.Integer, Required: true, PrimaryKey: true},
 		{Name: "location_id", Type: cdm.Integer, Required: true, References: "location"},
