@@ -82,16 +82,20 @@ SELECT 'PRS', nature::VARCHAR, NULL, quantity, identity, psa, rng, fictitious, d
 FROM claim WHERE nature IN (1110, 1111, 1112);
 
 -- Lines with several details. Their amounts are the line's, and one detail bears
--- them, always the same one.
+-- them: the first by kind and code, so that a correction falls on the same one.
 CREATE TEMP TABLE several AS
-SELECT $line, min(id) AS bearer, count(*) FILTER (kind <> 'PRS') AS details, count(*) FILTER (kind = 'PHA') AS pha, count(*) FILTER (kind = 'UCD') AS ucd,
+SELECT $line, count(*) FILTER (kind <> 'PRS') AS details, count(*) FILTER (kind = 'PHA') AS pha, count(*) FILTER (kind = 'UCD') AS ucd,
   count(*) FILTER (kind = 'CAM') AS cam, count(*) FILTER (kind = 'BIO') AS bio, count(*) FILTER (kind = 'TIP') AS tip
 FROM detailed GROUP BY $line HAVING count(*) > 1;
 
+CREATE TEMP TABLE bearer AS
+SELECT $line, arg_min(id, (kind, coalesce(cip7, CASE WHEN kind = 'PHA' THEN code[6:12] ELSE code END), id)) AS id
+FROM detailed d SEMI JOIN several s ON $on(s, d) GROUP BY $line;
+
 CREATE TEMP VIEW borne AS
-SELECT d.* EXCLUDE (charge, base, refund), s.bearer IS NULL OR s.bearer = d.id AS bears,
+SELECT d.* EXCLUDE (charge, base, refund), b.id IS NULL OR b.id = d.id AS bears,
   CASE WHEN bears THEN d.charge END AS charge, CASE WHEN bears THEN d.base END AS base, CASE WHEN bears THEN d.refund END AS refund
-FROM detailed d LEFT JOIN several s ON $on(s, d);
+FROM detailed d LEFT JOIN bearer b ON $on(b, d);
 
 -- Details that are the same in all that was read: they keep apart by their place.
 CREATE TEMP TABLE repeated AS
