@@ -204,7 +204,7 @@ func TestSynthHospitals(t *testing.T) {
 	}
 	var report struct {
 		Quarantined int              `json:"lines_quarantined"`
-		Odd         []map[string]any `json:"odd_values"`
+		Odd         []map[string]any `json:"odd"`
 	}
 	if err := json.Unmarshal([]byte(mustRun(t, append(append([]string{"ingest", hub, "pmsi"}, files...), "--json")...)), &report); err != nil {
 		t.Fatal(err)

@@ -316,3 +316,119 @@ func costs(t *testing.T, dir string, h hub) map[string]string {
 	t.Logf("cents in cost: %v, in rows of %v; apart: %v", total, domains, apart)
 	return map[string]string{"F01 ER_PRS_F": fmt.Sprint(loose, lost)}
 }
+
+// TestCost reads a hand-made extract, at once and in two months of which the
+// second changes what acts of the first cost. Every amount was worked out by hand.
+func TestCost(t *testing.T) {
+	const (
+		lines = "DCT_ORD_NUM;FLX_DIS_DTD;FLX_EMT_NUM;FLX_EMT_ORD;FLX_EMT_TYP;FLX_TRT_DTD;ORG_CLE_NUM;PRS_ORD_NUM;REM_TYP_AFF;BEN_NIR_PSA;BEN_RNG_GEM;EXE_SOI_DTD;" +
+			"PRS_NAT_REF;PRS_ACT_QTE;CPL_MAJ_TOP;CPL_AFF_COD;PFS_EXE_NUM;PFS_PRE_NUM;PRS_PAI_MNT;BSE_REM_BSE;BSE_REM_MNT;CPL_REM_MNT\n"
+		someone = ";AAAAAAAAAAAAAAAA1;1;2020-01-06;"
+	)
+	january := func(bill int) string { return fmt.Sprintf("%d;2020-02-01;1;1;1;2020-01-20;01C750000;1;0", bill) }
+	february := func(bill int) string { return fmt.Sprintf("%d;2020-03-01;1;1;1;2020-02-20;01C750000;1;0", bill) }
+	first := map[string]string{
+		"IR_BEN_R.csv": "BEN_NIR_PSA;BEN_RNG_GEM;BEN_NIR_ANO;BEN_CDI_NIR;BEN_NAI_ANN;BEN_NAI_MOI;BEN_SEX_COD;BEN_DCD_DTE;ORG_AFF_BEN;BEN_RES_DPT;BEN_RES_COM;BEN_DTE_MAJ\n" +
+			"AAAAAAAAAAAAAAAA1;1;aaaaaaaaaaaaaaaa1;00;1950;3;2;1600-01-01;01C750000;075;101;2020-01-01\n",
+		"ER_PRS_F_202001.csv": lines +
+			january(1) + someone + "1111;1;0;0;E1;E1;25,00;25.00;17.50;\n" + // a consultation
+			january(2) + someone + "1321;1;0;0;E2;E1;100.10;100;70.05;0.02\n" + // two acts, of which one bears all
+			january(3) + someone + "2211;1;0;0;T1;E1;50;50;32.50;\n" + // no act, and nobody was visited
+			january(4) + someone + "3221;1;0;0;E1;E1;10;10;;\n" + // no act: the visit bears it
+			january(5) + someone + "3313;3;0;0;P1;E1;30;30;15;\n", // three boxes
+		"ER_CAM_F_202001.csv": strings.ReplaceAll(nineKeys, " ", ";") + ";CAM_PRS_IDE\n" + january(2) + ";ZZZZ001\n" + january(2) + ";AAAA001\n",
+		"ER_PHA_F_202001.csv": strings.ReplaceAll(nineKeys, " ", ";") + ";PHA_ACT_QSN;PHA_PRS_C13\n" + january(5) + ";3;3400930000014\n",
+	}
+	second := map[string]string{
+		"ER_PRS_F_202002.csv": lines +
+			february(6) + someone + "1111;1;2;0;E1;E1;3;3;2.10;\n" + // a supplement of the consultation
+			february(7) + someone + "3313;-1;0;0;P1;E1;-10;-10;-5;\n" + // a box was given back
+			february(8) + someone + "3313;1;0;16;P1;E1;1;1;0;\n" + // a contribution to a drug that was not dispensed
+			february(9) + someone + "1111;0;0;0;E1;E1;2;2;1;\n", // a regularisation
+		"ER_PHA_F_202002.csv": strings.ReplaceAll(nineKeys, " ", ";") + ";PHA_ACT_QSN;PHA_PRS_C13\n" + february(7) + ";-1;3400930000014\n" + february(8) + ";1;3400930000021\n",
+	}
+	// Lines of no consequence, so that the second month is a small part.
+	for i := range 200 {
+		first["ER_PRS_F_202001.csv"] += january(100+i) + someone + "3313;1;0;0;P1;E1;;;;\n"
+	}
+	files := func(texts map[string]string) string {
+		dir := t.TempDir()
+		for name, text := range texts {
+			put(t, dir, name, text)
+		}
+		return dir
+	}
+	told := func(h hub) (list []string) {
+		snap, err := h.lake.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		what := map[string]string{}
+		for table, columns := range map[string][2]string{"procedure_occurrence": {"Procedure", "procedure_source_value"}, "drug_exposure": {"Drug", "drug_source_value"}, "visit_occurrence": {"Visit", "visit_source_value"}} {
+			err := snap.Read(t.Context(), table, []string{table + "_id", columns[1]}, func(row []any) error {
+				what[fmt.Sprint(columns[0], row[0])] = fmt.Sprint(row[1])
+				return nil
+			})
+			if err != nil && galien.KindOf(err) != galien.NotFound {
+				t.Fatal(err)
+			}
+		}
+		err = snap.Read(t.Context(), "cost", []string{"cost_domain_id", "cost_event_id", "total_charge", "total_paid", "amount_allowed", "paid_by_payer", "incurred_date", "cost_id"}, func(row []any) error {
+			list = append(list, fmt.Sprint(row[0], " ", what[fmt.Sprint(row[0], row[1])], " ", row[2], " ", row[3], " ", row[4], " ", row[5], " ", row[6]))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	loose := func(r Report) string {
+		for _, c := range r.Rules {
+			if c.Rule == "F01" {
+				return fmt.Sprint(c.Table, " ", c.Touched, " ", c.Removed)
+			}
+		}
+		return ""
+	}
+	same := func(what string, got []string, want ...string) {
+		t.Helper()
+		lost, gained := differences(want, got)
+		for _, s := range lost {
+			t.Errorf("%s: missing %s", what, s)
+		}
+		for _, s := range gained {
+			t.Errorf("%s: too much %s", what, s)
+		}
+	}
+	h := newHub(t)
+	r := h.ingest(t, files(first))
+	same("January", told(h),
+		"Procedure 1111 25 25 25 17.5 2020-01-06",
+		"Procedure AAAA001 100.1 100.1 100 70.07 2020-01-06",
+		"Visit town 10 10 10 <nil> 2020-01-06",
+		"Drug 3400930000014 30 30 30 15 2020-01-06")
+	if got := loose(r); got != "ER_PRS_F 2 1" {
+		t.Errorf("in January F01 counts %s", got)
+	}
+	r = h.ingest(t, files(second))
+	want := []string{
+		"Procedure 1111 25 25 25 17.5 2020-01-06",
+		"Procedure 1111 5 5 5 3.1 2020-01-06",
+		"Procedure AAAA001 100.1 100.1 100 70.07 2020-01-06",
+		"Visit town 10 10 10 <nil> 2020-01-06",
+		"Drug 3400930000014 20 20 20 10 2020-01-06",
+	}
+	same("February", told(h), want...)
+	if got := loose(r); !r.Grown || got != "ER_PRS_F 5 2" {
+		t.Errorf("in February the lake grew %v, and F01 counts %s", r.Grown, got)
+	}
+	all := newHub(t)
+	for name, text := range second {
+		first[name] = text
+	}
+	r = all.ingest(t, files(first))
+	same("at once", told(all), want...)
+	if got := loose(r); got != "ER_PRS_F 5 2" {
+		t.Errorf("at once F01 counts %s", got)
+	}
+}
