@@ -68,10 +68,23 @@ func sameLines(t *testing.T, what string, got, want []string) {
 }
 
 // TestSynthFields invents stays of rehabilitation, at home and in psychiatry,
-// takes them in, and finds all of their truth, and the rows of their rules.
+// takes them in beside the beneficiaries, and finds all of their truth, and the rows
+// of their rules.
 func TestSynthFields(t *testing.T) {
 	extraction := filepath.Join(t.TempDir(), "extraction")
-	mustRun(t, "synth", "snds", "--persons", "1200", "--years", "4", "--seed", "3", "--fields", "mco,ssr,had,rimp", "--out", extraction)
+	mustRun(t, "synth", "snds", "--persons", "6000", "--years", "4", "--seed", "3", "--fields", "mco,ssr,had,rimp", "--out", extraction)
+	in := t.TempDir()
+	for _, pattern := range []string{"REF/IR_BEN_R*", "PMSI/T_SSR*", "PMSI/T_HAD*", "PMSI/T_RIP*"} {
+		files, err := filepath.Glob(filepath.Join(extraction, "input", "snds", filepath.FromSlash(pattern)))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, f := range files {
+			if err := os.Symlink(f, filepath.Join(in, filepath.Base(f))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	hub := newTestHub(t)
 	var report struct {
 		Rules []struct {
@@ -81,7 +94,7 @@ func TestSynthFields(t *testing.T) {
 			Removed int64
 		}
 	}
-	if err := json.Unmarshal([]byte(mustRun(t, "ingest", hub, "snds", filepath.Join(extraction, "input", "snds"), "--json")), &report); err != nil {
+	if err := json.Unmarshal([]byte(mustRun(t, "ingest", hub, "snds", in, "--json")), &report); err != nil {
 		t.Fatal(err)
 	}
 	counted := map[string]string{}

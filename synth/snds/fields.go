@@ -43,7 +43,7 @@ const fieldStream = 0x452821e638d01377
 const (
 	rehabilitated   = 300 // of stays of three nights or more, from 50 on
 	atHome          = 80  // of stays of two nights or more
-	inPsychiatry    = 90  // of persons under psychotropic drugs, and one in 30 of the others
+	inPsychiatry    = 250 // of persons under psychotropic drugs, and a thirtieth of it of the others
 	byDay           = 250 // of stays of rehabilitation, 400 of those in psychiatry
 	weekOfGroup90   = 40  // of weeks; as many sub-sequences of GHT 99
 	partForBilling  = 50  // of stays: a week or sequence made for billing
