@@ -45,7 +45,7 @@ away by subtraction from the margins.`,
 				}
 			}
 			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(cleared.Cells())), "published": strconv.Itoa(published)}
-			if err := q.gate.Deliver(ctx, t.permitted, outcome); err != nil {
+			if err := q.deliver(ctx, t.permitted, nil, outcome); err != nil {
 				return err
 			}
 			decision, err := release.Write(out, cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
