@@ -126,7 +126,7 @@ func (b bundle) in(l *item, stated string) string {
 // checkpoint verifies the signature of a key on a checkpoint: the log's (kind 1)
 // or a witness's (kind 4), whose time is -1 when it did not sign.
 func checkpoint(note, key string, kind byte) (size int64, root []byte, when int64) {
-	part := strings.SplitN(strings.TrimSpace(key)+"++", "+", 4)
+	part := append(strings.SplitN(strings.TrimSpace(key), "+", 3), "", "")
 	raw, _ := base64.StdEncoding.DecodeString(part[2])
 	text, sigs, ok := strings.Cut(note, "\n\n")
 	must(ok && len(raw) == 33 && raw[0] == kind, "that is no checkpoint, or no public key for it")

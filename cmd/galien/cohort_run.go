@@ -406,7 +406,7 @@ func (r *cohortRun) deliver(ctx context.Context, o *output, engine string) error
 	if err := writeRefused(o, r.refused); err != nil {
 		return err
 	}
-	if err := r.q.deliverAll(ctx, r.answered, &r.in); err != nil {
+	if err := r.q.deliverAll(ctx, r.answered, &r.in, nil); err != nil {
 		if r.work != nil && galien.KindOf(err) == galien.Denied {
 			r.work.keep = false // the permit ended: nothing of the answer stays
 		}

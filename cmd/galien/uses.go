@@ -34,11 +34,12 @@ func (q *question) deliver(ctx context.Context, p permit.Permitted, in *audit.Pe
 }
 
 // deliverAll is deliver for answers that are handed over together.
-func (q *question) deliverAll(ctx context.Context, all []permit.Permitted, in *audit.Persons) error {
+func (q *question) deliverAll(ctx context.Context, all []permit.Permitted, in *audit.Persons, outcome map[string]string) error {
 	uses, err := q.uses(ctx, all[0], in)
 	if err != nil {
 		return err
 	}
+	maps.Copy(uses, outcome)
 	return q.gate.DeliverAll(ctx, all, uses)
 }
 
