@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -217,4 +220,43 @@ func BenchmarkAnswer(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(in.Encode()))/1e6, "bytes/person")
+}
+
+// A log of this version as it is on disk, with a file of every kind: it opens and
+// verifies, and the person's secret and token are those that openssl and sha256sum
+// give for the key and the nonce in its files.
+func TestSecondLogsStillOpen(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "audit")
+	if err := os.CopyFS(dir, os.DirFS("testdata/second")); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile("testdata/second.checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := intact(dir, kept); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.Verify(ctx); err != nil || r.Pruned != 1 || r.Entries != 5 || r.Cosignatures[0].Entries != 3 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	b, err := l.Prove(ctx, 2, kept, func(int64) {})
+	if err != nil || len(b.Uses) != 1 || b.Uses[0].Read.In == nil || b.Uses[0].Answer.In == nil || len(b.Earlier) != 2 {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if got := hex.EncodeToString(b.Secret); got != "4e99ed7acc9f377e948dd315e60181183931f629adc9ccc156673880fdc82049" {
+		t.Errorf("the secret is %s", got)
+	}
+	nonce, _ := hex.DecodeString("225c36bea5e92d571e1250377fd74232")
+	if got := personToken([32]byte(b.Secret), nonce).String(); got != "vNfKfoGhoNJt4hd05Pj6/Vz8qRkhL8Irm8jzGtrzZUM=" { // the root too: there is one person
+		t.Errorf("the token is %s", got)
+	}
+	if got := string(read(t, dir, "uses/225c36bea5e92d571e1250377fd74232")); got != "galien/persons/1 225c36bea5e92d571e1250377fd74232 1 vNfKfoGhoNJt4hd05Pj6/Vz8qRkhL8Irm8jzGtrzZUM=\n\x02\x01" {
+		t.Errorf("the list is %q", got)
+	}
 }
