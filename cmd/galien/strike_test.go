@@ -358,18 +358,21 @@ func TestNothingIsAnsweredFirst(t *testing.T) {
 				damage()
 			}
 			gives(name+", "+when, args, out, func(*watched) {
-				if now, err := os.Stat(entries); !damaged && err == nil && now.Size() > info.Size() {
-					// The lock is taken after this step: the entry that allows is whole.
-					if whole, err = os.ReadFile(hashes); err == nil && settled(hub) {
-						damaged = true
-						damage()
-					}
+				now, err := os.Stat(entries)
+				if damaged || err != nil || now.Size() == info.Size() {
+					return
+				}
+				// Other goroutines come by while the entry is being written.
+				if b, err := os.ReadFile(hashes); err == nil && settled(hub, b) {
+					whole, damaged = b, true
+					damage()
 				}
 			})
 			if !damaged {
-				t.Errorf("%s: the log was never damaged", name)
+				t.Fatalf("%s: the log was never damaged", name)
 			}
 			writeFile(t, hashes, whole)
+			mustRun(t, "audit", "verify", hub)
 		}
 	}
 	key := filepath.Join(t.TempDir(), "witness.key")
@@ -404,8 +407,9 @@ func TestNothingIsAnsweredFirst(t *testing.T) {
 	}
 }
 
-// settled reports whether the log's checkpoint covers its entries.
-func settled(hub string) bool {
+// settled reports whether the log's checkpoint covers its entries, and the hashes
+// are all there.
+func settled(hub string, hashes []byte) bool {
 	log, err := audit.Open(filepath.Join(hub, auditDir))
 	if err != nil {
 		return false
@@ -415,5 +419,9 @@ func settled(hub string) bool {
 		return false
 	}
 	info, err := os.Stat(filepath.Join(hub, auditDir, "entries.ndjson"))
-	return err == nil && info.Size() == head.Bytes
+	count := int64(0)
+	for n := head.Entries; n > 0; n /= 2 {
+		count += n
+	}
+	return err == nil && info.Size() == head.Bytes && int64(len(hashes)) == 32*count
 }
