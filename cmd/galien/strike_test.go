@@ -122,7 +122,7 @@ func askingLines(hub, steward, dir string) map[string][]string {
 // strikingHub is a hub with a permit, and definitions to ask it.
 func strikingHub(t *testing.T) (hub, steward, dir string) {
 	t.Helper()
-	hub = conditionsHub(t, 2000)
+	hub = conditionsHub(t, 3700) // enough for two fifths of the persons to be in the cohort
 	steward = strings.TrimSpace(mustRun(t, "permit", "grant", hub, examplePermit("steward")))
 	dir = t.TempDir()
 	writeFile(t, filepath.Join(dir, "1.json"), conditions(0, false))
