@@ -32,7 +32,10 @@ type Decision struct {
 // Questions). A request that is refused does not stop the others. It fails, and
 // permits nothing, when a decision could not be written down.
 func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request) ([]Decision, error) {
-	now := g.now()
+	s, err := g.standing(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p, unknown := g.store.Get(ctx, permitID)
 	decisions := make([]Decision, len(requests))
 	entries := make([]audit.Entry, len(requests))
@@ -42,9 +45,9 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 		}
 		decisions[i].Refusal = unknown
 		if unknown == nil {
-			decisions[i].Refusal = g.judge(p, r, now)
+			decisions[i].Refusal = g.judge(p, r, s)
 		}
-		entries[i] = g.decision(permitID, r, now, decisions[i].Refusal)
+		entries[i] = g.decision(permitID, r, s, decisions[i].Refusal)
 	}
 	opposed, asOf, err := g.store.opposed(ctx, permitID)
 	if err != nil {
@@ -67,7 +70,10 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 // force, or somebody opposed meanwhile, nothing is, and every question is written
 // down as withdrawn.
 func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[string]string) error {
-	now := g.now()
+	s, err := g.standing(ctx)
+	if err != nil {
+		return err
+	}
 	var refusal error
 	type basis struct {
 		permit string
@@ -79,13 +85,13 @@ func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[stri
 			return err
 		}
 		if of := (basis{p.PermitID(), p.OppositionsAsOf()}); refusal == nil && !checked[of] {
-			refusal = g.stillGood(ctx, p, now)
+			refusal = g.stillGood(ctx, p, s)
 			checked[of] = true
 		}
 	}
 	entries := make([]audit.Entry, len(all))
 	for i, p := range all {
-		entries[i] = g.delivery(p, nil, now, refusal)
+		entries[i] = g.delivery(p, nil, s, refusal)
 	}
 	if _, err := g.appendAll(ctx, entries, outcome); err != nil {
 		return err

@@ -21,7 +21,8 @@ and write to DIR, a new or empty folder: table.csv, decision.json (how much is
 withheld, and the hash of the table), provenance.json and README.txt.
 
 A cell under the permit's threshold never leaves, nor any that would give one
-away by subtraction from the margins.`,
+away by subtraction from the margins. No person reviews the table: what people made
+leaves by galien airlock. Both are in the public register (galien airlock register).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -45,12 +46,19 @@ away by subtraction from the margins.`,
 				}
 			}
 			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(cleared.Cells())), "published": strconv.Itoa(published)}
+			files, decision, err := release.Make(cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
+				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
+			if err != nil {
+				return err
+			}
 			if err := q.deliver(ctx, t.permitted, nil, outcome); err != nil {
 				return err
 			}
-			decision, err := release.Write(out, cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
-				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
+			a, err := q.hub.airlock()
 			if err != nil {
+				return err
+			}
+			if _, err := a.ReleaseTable(ctx, "Persons and rates by "+by+", cohort "+t.definition.def.Hash()[:12], t.permitted.Terms(), t.permitted.PermitID(), files, out); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d rows: %d published, %d withheld (threshold %d), to %s\n",
