@@ -283,7 +283,7 @@ func TestLongQueryCrossesExpiry(t *testing.T) {
 	if err := marie.Deliver(t.Context(), p, nil); galien.KindOf(err) != galien.Denied || !strings.Contains(err.Error(), "expired on 2026-12-31") {
 		t.Errorf("delivered: %v", err)
 	}
-	if err := marie.DeliverAll(t.Context(), []Permitted{all[0].Permitted, all[1].Permitted}); galien.KindOf(err) != galien.Denied {
+	if err := marie.DeliverAll(t.Context(), []Permitted{all[0].Permitted, all[1].Permitted}, nil); galien.KindOf(err) != galien.Denied {
 		t.Errorf("delivered together: %v", err)
 	}
 	if e, _ := o.last(t); e.Outcome != "withdrawn" {

@@ -13,6 +13,7 @@ import (
 
 	"galien"
 	"galien/api"
+	"galien/audit"
 	"galien/cohort"
 	"galien/disclosure"
 	"galien/permit"
@@ -108,7 +109,8 @@ func (q *question) count(ctx context.Context, d definition, start func() (counte
 		return counted{}, err
 	}
 	defer stop()
-	s, err := e.Cohort(ctx, p, d.def, func(cohort.Row) error { return nil })
+	var in audit.Persons
+	s, err := e.Cohort(ctx, p, d.def, func(r cohort.Row) error { in.Add(r.Person); return nil })
 	if err != nil {
 		return counted{}, err
 	}
@@ -116,7 +118,7 @@ func (q *question) count(ctx context.Context, d definition, start func() (counte
 	if p.Level() == permit.LevelRows {
 		c.inclusion = s.Inclusion
 	}
-	if err := q.gate.Deliver(ctx, p, nil); err != nil {
+	if err := q.deliver(ctx, p, &in, nil); err != nil {
 		return counted{}, err
 	}
 	return c, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galien"
+	"galien/audit"
 	"galien/cohort"
 	"galien/engine/columnar"
 	"galien/permit"
@@ -166,6 +167,7 @@ type cohortRun struct {
 	work      *unfinished // nil for a single definition
 	questions []cohortQuestion
 	finished  int             // questions
+	in        audit.Persons   // of every definition
 	unsaved   []engineRefusal // refused since the last record of the journal
 	marks     map[string]mark // of the tables, after the last finished question
 	answer    answer
@@ -230,7 +232,10 @@ func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition
 		bar.inLines(r.stderr)
 	}
 	first := r.finished
-	row := func(i int, row cohort.Row) error { return r.answer.row(r.questions[first+i].id, row) }
+	row := func(i int, row cohort.Row) error {
+		r.in.Add(row.Person)
+		return r.answer.row(r.questions[first+i].id, row)
+	}
 	done := func(i int, s cohort.Summary, err error) error {
 		if err := r.finish(first+i, s, err); err != nil {
 			return err
@@ -317,6 +322,9 @@ func (r *cohortRun) resume(engine string, sourceIDs bool) error {
 	}
 	fmt.Fprintf(r.stderr, "Going on after %d of %d definitions that an interrupted run finished.\n", done, len(r.questions))
 	r.finished, r.marks = done, r.work.marks
+	if err := r.work.persons(&r.in); err != nil {
+		return err
+	}
 	for _, c := range r.questions[:done] {
 		if len(refused) > 0 && r.questions[refused[0].Question].id == c.id {
 			r.refuse(c.definition, refused[0].err())
@@ -376,6 +384,9 @@ func (r *cohortRun) save() error {
 	if err := r.answer.rewind(r.marks); err != nil {
 		return err
 	}
+	if err := r.work.keepPersons(&r.in); err != nil {
+		return err
+	}
 	err := r.work.save(r.answer.tables, record{r.finished, r.marks, r.unsaved})
 	r.unsaved = nil
 	return err
@@ -395,7 +406,7 @@ func (r *cohortRun) deliver(ctx context.Context, o *output, engine string) error
 	if err := writeRefused(o, r.refused); err != nil {
 		return err
 	}
-	if err := r.q.gate.DeliverAll(ctx, r.answered); err != nil {
+	if err := r.q.deliverAll(ctx, r.answered, &r.in, nil); err != nil {
 		if r.work != nil && galien.KindOf(err) == galien.Denied {
 			r.work.keep = false // the permit ended: nothing of the answer stays
 		}

@@ -109,7 +109,7 @@ func (h *servedHub) count(ctx context.Context, uid int, ask api.CountQuestion) (
 	if err != nil {
 		return api.CountAnswer{}, err
 	}
-	q := question{permitID: ask.Permit, gate: permit.NewGate(h.store, h.log, accountOf(uid), h.hub.now)}
+	q := question{permitID: ask.Permit, hub: h.hub, gate: permit.NewGate(h.store, h.log, accountOf(uid), h.hub.now)}
 	if q.snapshot, err = h.hub.snapshot(); err != nil {
 		return api.CountAnswer{}, err
 	}

@@ -41,7 +41,7 @@ the house. Under any other it is shown as galien release would let it leave.`,
 			if err != nil {
 				return err
 			}
-			if err := q.gate.Deliver(ctx, t.permitted, map[string]string{"by": by}); err != nil {
+			if err := q.deliver(ctx, t.permitted, nil, map[string]string{"by": by}); err != nil {
 				return err
 			}
 			if asJSON {

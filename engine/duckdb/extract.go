@@ -58,6 +58,7 @@ type ExtractedTable struct {
 type Extracted struct {
 	Persons    int64
 	Periods    int64
+	Members    []galien.PersonID // the cohort's persons, ascending; of an export none
 	Tables     []ExtractedTable
 	Dictionary []ExtractedColumn
 }
@@ -103,6 +104,9 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 	if err := r.conn.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT person_id) FROM "+members).Scan(&out.Periods, &out.Persons); err != nil {
 		return out, duck.Error("extract", err)
 	}
+	if out.Members, err = r.members(ctx, members); err != nil {
+		return out, err
+	}
 
 	write := func(table, query string) error {
 		name := table + "." + string(format)
@@ -143,6 +147,23 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		}
 	}
 	return out, nil
+}
+
+// members returns the persons of a table of periods.
+func (r *run) members(ctx context.Context, table string) (all []galien.PersonID, err error) {
+	rows, err := r.conn.QueryContext(ctx, "SELECT DISTINCT person_id FROM "+table+" ORDER BY 1")
+	if err != nil {
+		return nil, duck.Error("extract", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p galien.PersonID
+		if err := rows.Scan(&p); err != nil {
+			return nil, duck.Error("extract", err)
+		}
+		all = append(all, p)
+	}
+	return all, duck.Error("extract", rows.Err())
 }
 
 // grantedTables are the snapshot's tables of persons that the permit grants.
