@@ -98,6 +98,7 @@ var policy = map[string]rule{
 	"study":      {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
 	"disclosure": {pure: true},
 	"release":    {first: []string{"disclosure", "study"}},
+	"attack":     {first: []string{"cohort"}, third: []string{gonum}, pure: true},
 
 	// faces
 	"api": {third: []string{xsys}},

@@ -158,6 +158,8 @@ type Finding struct {
 	// On is what was attacked, by names of columns or concepts: no value of a
 	// person.
 	On string `json:"on,omitempty"`
+	// Attributes is how many known attributes a description uses.
+	Attributes int `json:"attributes,omitempty"`
 	// Main, Control and Naive are the attack, its control and the guesser.
 	Main    Trial `json:"main"`
 	Control Trial `json:"control"`
@@ -174,8 +176,20 @@ type Finding struct {
 	// Refused counts the questions that were not answered with a number.
 	Refused int `json:"refused,omitempty"`
 	// Skipped says why an attack was not run.
-	Skipped string `json:"skipped,omitempty"`
+	Skipped Reason `json:"skipped,omitempty"`
 }
+
+// Reason is why an attack was not run.
+type Reason string
+
+// The reasons.
+const (
+	FewColumns Reason = "too few known attributes"
+	FewPersons Reason = "too few persons"
+	NoSecret   Reason = "no secret to guess"
+	NoTarget   Reason = "nobody is alone in what is known of them"
+	NothingHid Reason = "nothing is withheld"
+)
 
 // close works out risk and verdict.
 func (f *Finding) close() {
@@ -198,6 +212,6 @@ func verdict(risk Estimate, attempts int) Verdict {
 }
 
 // skipped is the finding of an attack that was not run.
-func skipped(name, on, why string) Finding {
+func skipped(name, on string, why Reason) Finding {
 	return Finding{Attack: name, On: on, Verdict: NotTried, Skipped: why, Risk: Estimate{0, Interval{0, 1}}}
 }

@@ -24,6 +24,17 @@ const (
 	InferenceName   = "inference"
 )
 
+// impossible says why an attack on rows cannot be run, or nothing.
+func impossible(main, control []int, known, needed int) Reason {
+	switch {
+	case known < needed:
+		return FewColumns
+	case len(main) == 0 || len(control) == 0:
+		return FewPersons
+	}
+	return ""
+}
+
 func (t Table) names(columns []int) string {
 	var all []string
 	for _, c := range columns {
@@ -40,13 +51,10 @@ func (t Table) names(columns []int) string {
 func SinglingOut(t Table, main, control, known []int, attributes, targets int, r Random) Finding {
 	f := Finding{Attack: SinglingOutName}
 	attributes = min(attributes, len(known))
-	switch {
-	case attributes < 1:
-		return skipped(SinglingOutName, "", "no column is known")
-	case len(main) == 0 || len(control) == 0:
-		return skipped(SinglingOutName, "", "too few persons")
-	}
 	f.On = t.names(known)
+	if why := impossible(main, control, attributes, 1); why != "" {
+		return skipped(SinglingOutName, f.On, why)
+	}
 	index := map[string][2]map[string]int{} // of main and control, by columns
 	counts := func(columns []int) [2]map[string]int {
 		at := t.names(columns)
@@ -91,8 +99,8 @@ func SinglingOut(t Table, main, control, known []int, attributes, targets int, r
 // guesser picks one row for each list.
 func Linkage(t Table, main, control, known []int, targets int, r Random) Finding {
 	f := Finding{Attack: LinkageName}
-	if len(known) < 2 || len(main) == 0 || len(control) == 0 {
-		return skipped(LinkageName, t.names(known), "it takes two columns and some persons")
+	if why := impossible(main, control, len(known), 2); why != "" {
+		return skipped(LinkageName, t.names(known), why)
 	}
 	// Alternate, so that each reader has some of the telling columns.
 	var sets [2][]int
@@ -136,8 +144,8 @@ func Linkage(t Table, main, control, known []int, targets int, r Random) Finding
 // the other half; the guesser says the commonest value of main.
 func Inference(t Table, main, control, known []int, secret, targets int, r Random) Finding {
 	f := Finding{Attack: InferenceName, On: t.columns[secret].Name}
-	if len(known) == 0 || len(main) == 0 || len(control) == 0 {
-		return skipped(InferenceName, f.On, "it takes a known column and some persons")
+	if why := impossible(main, control, len(known), 1); why != "" {
+		return skipped(InferenceName, f.On, why)
 	}
 	like := t.nearest(main, known)
 	common := t.most(main, secret)

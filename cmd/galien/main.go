@@ -38,6 +38,7 @@ var commands = []func() *cobra.Command{
 	newTableCommand,
 	newReleaseCommand,
 	newExtractCommand,
+	newAttackCommand,
 	newExportCommand,
 	newAuditCommand,
 	newVaultCommand,
