@@ -164,6 +164,10 @@ type Finding struct {
 	Main    Trial `json:"main"`
 	Control Trial `json:"control"`
 	Naive   Trial `json:"naive"`
+	// Plain is the same attack on an endpoint over the same persons that
+	// protects by the published threshold and rounding alone: it shows that the
+	// attack works.
+	Plain Trial `json:"plain,omitzero"`
 	// Certain counts the attempts in which the attack computed its answer and
 	// did not fall back on the guess; where an attack never guesses it is all.
 	Certain int      `json:"certain"`
