@@ -146,6 +146,10 @@ const (
 	Clear Verdict = "clear"
 	// Strong: the risk is at least a half.
 	Strong Verdict = "strong"
+	// Tight: no withheld number came back.
+	Tight Verdict = "tight"
+	// Leaks: withheld numbers came back.
+	Leaks Verdict = "leaks"
 	// NotTried: the attack could not be run; the finding says why.
 	NotTried Verdict = "not tried"
 )

@@ -32,7 +32,7 @@ type attribute struct {
 type take uint8
 
 const (
-	only  take = iota // the last one read
+	sole  take = iota // the last one read
 	first             // the least date
 	last              // the greatest date
 )
@@ -41,14 +41,14 @@ const (
 // they are shown. Those of usual are taken unless others are asked for: what a
 // neighbour, a colleague or a newspaper knows.
 var attributes = []attribute{
-	{"sex", "person", "gender_concept_id", false, only},
-	{"year_of_birth", "person", "year_of_birth", true, only},
-	{"month_of_birth", "person", "month_of_birth", false, only},
-	{"day_of_birth", "person", "day_of_birth", false, only},
-	{"area", "person", "location_id", false, only},
-	{"care_site", "person", "care_site_id", false, only},
-	{"race", "person", "race_concept_id", false, only},
-	{"ethnicity", "person", "ethnicity_concept_id", false, only},
+	{"sex", "person", "gender_concept_id", false, sole},
+	{"year_of_birth", "person", "year_of_birth", true, sole},
+	{"month_of_birth", "person", "month_of_birth", false, sole},
+	{"day_of_birth", "person", "day_of_birth", false, sole},
+	{"area", "person", "location_id", false, sole},
+	{"care_site", "person", "care_site_id", false, sole},
+	{"race", "person", "race_concept_id", false, sole},
+	{"ethnicity", "person", "ethnicity_concept_id", false, sole},
 	{"death_date", "death", "death_date", true, first},
 	{"index_date", "cohort", "cohort_start_date", true, first},
 	{"first_visit", "visit_occurrence", "visit_start_date", true, first},
@@ -103,9 +103,10 @@ type People struct {
 // and secrets. known names attributes, or is nil for the usual ones; secrets are
 // written "condition 123", or are nil for those concepts that divide the
 // persons most evenly. An attribute that the extract does not hold, or that is
-// the same for all, is left out. It fails with Invalid for a name that is no
+// the same for all, is left out. only, when not nil, are the persons who are
+// taken. It fails with Invalid for a name that is no
 // attribute or secret, and NotFound when the extract holds no person.
-func Persons(from Rows, known, secrets []string) (People, error) {
+func Persons(from Rows, known, secrets []string, only map[string]bool) (People, error) {
 	if known == nil {
 		known = usual
 	}
@@ -115,11 +116,10 @@ func Persons(from Rows, known, secrets []string) (People, error) {
 		}
 	}
 	values := map[string][]string{} // by person, then attribute
-	add := func(person string) []string {
-		if values[person] == nil {
-			values[person] = make([]string, len(attributes))
+	add := func(person string) {
+		if values[person] == nil && (only == nil || only[person]) {
+			values[strings.Clone(person)] = make([]string, len(attributes))
 		}
-		return values[person]
 	}
 	for _, source := range []struct{ table, id string }{{"cohort", "subject_id"}, {"person", "person_id"}} {
 		if columns, ok := from.Columns(source.table); ok && slices.Contains(columns, source.id) {
@@ -148,11 +148,11 @@ func Persons(from Rows, known, secrets []string) (People, error) {
 				return nil
 			}
 			value := strings.Clone(row[1])
-			if a.take != only && len(value) > len("2006-01-02") {
+			if a.take != sole && len(value) > len("2006-01-02") {
 				value = value[:len("2006-01-02")]
 			}
 			// Dates in this form are in the order of their texts.
-			if old := person[i]; old == "" || a.take == only || a.take == first && value < old || a.take == last && value > old {
+			if old := person[i]; old == "" || a.take == sole || a.take == first && value < old || a.take == last && value > old {
 				person[i] = value
 			}
 			return nil
@@ -243,7 +243,7 @@ func arrange(values map[string][]string, held map[int]bool, known, secrets []str
 	for r, id := range p.Ids {
 		for k, i := range taken {
 			value := values[id][i]
-			if attributes[i].take != only && value != "" {
+			if attributes[i].take != sole && value != "" {
 				day, err := galien.ParseDate(value)
 				if err != nil {
 					return People{}, galien.Errorf(galien.Invalid, "extract: %s.%s holds what is no date (YYYY-MM-DD)", attributes[i].table, attributes[i].column)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,11 +66,22 @@ func (r Report) Worst() (Finding, bool) {
 	var worst Finding
 	found := false
 	for _, f := range r.Findings {
-		if f.Verdict != NoGain && f.Verdict != NotTried && (!found || f.Risk.Value > worst.Risk.Value) {
+		if !slices.Contains([]Verdict{NoGain, Tight, NotTried}, f.Verdict) && (!found || f.Risk.Value > worst.Risk.Value) {
 			worst, found = f, true
 		}
 	}
 	return worst, found
+}
+
+// Kinds returns the attacks of the report, each once.
+func (r Report) Kinds() []string {
+	var all []string
+	for _, f := range r.Findings {
+		if !slices.Contains(all, f.Attack) {
+			all = append(all, f.Attack)
+		}
+	}
+	return all
 }
 
 //go:embed report.html.tmpl

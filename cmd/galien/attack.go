@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"strconv"
 	"text/tabwriter"
 
@@ -19,6 +21,10 @@ import (
 type attackRun struct {
 	q             question
 	extract, out  string
+	release       string
+	cohort        string // the definition of the released table
+	endpoint      bool
+	truth         string // the permit under which the truth is read
 	known, secret []string
 	targets       int
 	seed          uint64
@@ -27,7 +33,7 @@ type attackRun struct {
 func newAttackCommand() *cobra.Command {
 	var a attackRun
 	cmd := &cobra.Command{
-		Use:   "attack HUB --permit P --extract DIR --out DIR",
+		Use:   "attack HUB --permit P (--extract DIR | --release DIR | --endpoint --truth Q) --out DIR",
 		Short: "Attack what a permit gives, and write the scorecard",
 		Long: `Run the attacks that a determined reader would make against what permit P gave,
 each beside a control and a naive guesser, and write the scorecard to a new or
@@ -37,6 +43,17 @@ scorecard.json. The same --seed gives the same bytes.
 --extract attacks the folder that galien extract wrote: singling out, linkage and
 inference, from what --known supposes known of a person, and secrets such as
 --secret "condition 201826".
+
+--release attacks the folder that galien release wrote: subtraction and linear
+programme against what is withheld. With --cohort, the definition that was
+counted, the table is counted again, and the control is what a threshold alone
+would have given away.
+
+--endpoint attacks the counts of the hub, as galien cohort count gives them:
+trackers, differencing, moving borders and reconstruction, by cohort definitions
+made for the purpose. Targets are drawn, and answers judged, from rows read under
+permit Q (--truth), of level rows with exact dates. Every question passes the gate
+and is written down.
 
 What each attack does, its control and its limits are in docs/attack.md.`,
 		Args: cobra.ExactArgs(1),
@@ -53,7 +70,7 @@ What each attack does, its control and its limits are in docs/attack.md.`,
 				return err
 			}
 			defer o.discard()
-			report, err := a.run(cmd)
+			report, err := a.run(cmd, o)
 			if err != nil {
 				return err
 			}
@@ -68,19 +85,32 @@ What each attack does, its control and its limits are in docs/attack.md.`,
 	}
 	a.q.flags(cmd)
 	cmd.Flags().StringVar(&a.extract, "extract", "", "folder of an extract")
+	cmd.Flags().StringVar(&a.release, "release", "", "folder of a release")
+	cmd.Flags().StringVar(&a.cohort, "cohort", "", "with --release, the definition that was counted, for the control")
+	cmd.Flags().BoolVar(&a.endpoint, "endpoint", false, "attack the counts of the hub")
+	cmd.Flags().StringVar(&a.truth, "truth", "", "with --endpoint, the permit under which targets are drawn and answers judged")
 	cmd.Flags().StringVar(&a.out, "out", "", "folder of the scorecard, new or empty (required)")
 	cmd.Flags().StringSliceVar(&a.known, "known", nil, "what is supposed known of a person; without it what a neighbour knows")
 	cmd.Flags().StringSliceVar(&a.secret, "secret", nil, `secrets to guess, as "condition 201826"; without it those that divide the persons most evenly`)
 	cmd.Flags().IntVar(&a.targets, "targets", 500, "persons attacked by each attack, at most")
 	cmd.Flags().Uint64Var(&a.seed, "seed", 1, "seed of every random choice")
 	_ = cmd.MarkFlagRequired("out")
-	_ = cmd.MarkFlagRequired("extract")
+	cmd.MarkFlagsOneRequired("extract", "release", "endpoint")
+	cmd.MarkFlagsMutuallyExclusive("extract", "release", "endpoint")
+	cmd.MarkFlagsRequiredTogether("endpoint", "truth")
 	return cmd
 }
 
 // run attacks what the flags name.
-func (a *attackRun) run(cmd *cobra.Command) (attack.Report, error) {
-	report, err := a.onExtract(cmd)
+func (a *attackRun) run(cmd *cobra.Command, o *output) (report attack.Report, err error) {
+	switch {
+	case a.endpoint:
+		report, err = a.onEndpoint(cmd, filepath.Dir(o.scratch.dir))
+	case a.release != "":
+		report, err = a.onRelease(cmd)
+	default:
+		report, err = a.onExtract(cmd)
+	}
 	if err != nil {
 		return attack.Report{}, err
 	}
@@ -94,11 +124,7 @@ func (a *attackRun) random() *rand.Rand { return rand.New(rand.NewPCG(a.seed, 0)
 // tried to tell persons apart in it is written down first.
 func (a *attackRun) onExtract(cmd *cobra.Command) (attack.Report, error) {
 	ctx := cmd.Context()
-	store, err := a.q.hub.permits()
-	if err != nil {
-		return attack.Report{}, err
-	}
-	p, err := store.Get(ctx, a.q.permitID)
+	threshold, err := a.threshold(ctx)
 	if err != nil {
 		return attack.Report{}, err
 	}
@@ -118,13 +144,23 @@ func (a *attackRun) onExtract(cmd *cobra.Command) (attack.Report, error) {
 	if err := a.announce(cmd, attack.Extract, x.provenance.Snapshot, x.sha256); err != nil {
 		return attack.Report{}, err
 	}
-	people, err := attack.Persons(x, a.known, a.secret)
+	people, err := attack.Persons(x, a.known, a.secret, nil)
 	if err != nil {
 		return attack.Report{}, err
 	}
-	report := attack.OnExtract(people, a.targets, p.Terms.Threshold, a.random())
+	report := attack.OnExtract(people, a.targets, threshold, a.random())
 	report.Attacked, report.Snapshot = x.sha256, x.provenance.Snapshot
 	return report, nil
+}
+
+// threshold is the smallest number that the permit shows.
+func (a *attackRun) threshold(ctx context.Context) (int, error) {
+	store, err := a.q.hub.permits()
+	if err != nil {
+		return 0, err
+	}
+	p, err := store.Get(ctx, a.q.permitID)
+	return p.Terms.Threshold, err
 }
 
 // announce writes down that an attack begins.
