@@ -70,9 +70,11 @@ func (a *atoms) counted(s *roaring.Bitmap, fn func(atom, persons uint32)) {
 func (a *atoms) refine(v Vector) {
 	a.grow(v)
 	for _, l := range v.levels {
-		child := map[uint32]uint32{} // of the atoms that are cut
+		cut := false
+		child := make([]uint32, len(a.sizes)) // of the atoms that are cut
 		a.counted(l.persons, func(i, n uint32) {
 			if i == 0 || n < a.sizes[i] {
+				cut = true
 				child[i] = uint32(len(a.sizes))
 				a.sizes = append(a.sizes, n)
 				if i != 0 {
@@ -80,21 +82,13 @@ func (a *atoms) refine(v Vector) {
 				}
 			}
 		})
-		if len(child) == 0 {
+		if !cut {
 			continue
 		}
-		last, to := uint32(0), uint32(0)
-		if c, cut := child[0]; cut {
-			to = c
-		}
 		each(l.persons, func(p uint32) {
-			if i := a.of[p]; i != last {
-				last, to = i, i
-				if c, cut := child[i]; cut {
-					to = c
-				}
+			if c := child[a.of[p]]; c != 0 {
+				a.of[p] = c
 			}
-			a.of[p] = to
 		})
 	}
 }
@@ -148,26 +142,26 @@ func (a *atoms) split(v Vector) (pieces []piece, least int64) {
 
 // name finds one person of each of some pieces.
 func (a *atoms) name(v Vector, pieces []piece) {
-	type place struct {
-		atom   uint32
-		amount int64
-	}
-	wanted := map[place]int{}
+	wanted := make([][]int, len(a.sizes)) // the pieces of each atom that are not named
+	left := len(pieces)
 	for k, p := range pieces {
-		wanted[place{p.atom, p.amount}] = k
-	}
-	inside := make([]bool, len(a.sizes))
-	for _, p := range pieces {
-		inside[p.atom] = true
+		wanted[p.atom] = append(wanted[p.atom], k)
 	}
 	for person, i := range a.of {
-		if !inside[i] || len(wanted) == 0 {
+		if left == 0 {
+			return
+		}
+		if len(wanted[i]) == 0 {
 			continue
 		}
-		at := place{i, v.amount(uint32(person))}
-		if k, ok := wanted[at]; ok {
-			pieces[k].person = uint32(person)
-			delete(wanted, at)
+		amount := v.amount(uint32(person))
+		for at, k := range wanted[i] {
+			if pieces[k].amount == amount {
+				pieces[k].person = uint32(person)
+				wanted[i] = slices.Delete(wanted[i], at, at+1)
+				left--
+				break
+			}
 		}
 	}
 }

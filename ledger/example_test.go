@@ -5,15 +5,21 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
+	"galien"
 	"galien/ledger"
 )
 
-func persons(from, to uint64) *roaring.Bitmap {
-	b := roaring.New()
-	b.AddRange(from, to)
-	return b
+// persons are those with the keys from one to before another.
+func persons(from, to galien.PersonID) ledger.Vector {
+	var b ledger.Builder
+	for p := from; p < to; p++ {
+		b.Add([]galien.PersonID{p}, nil)
+	}
+	v, err := b.Vector()
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // The second question is the first but for one person; the last is what the
@@ -28,10 +34,10 @@ func ExampleLedger_Decide() {
 	if err != nil {
 		panic(err)
 	}
-	ask := func(key byte, who *roaring.Bitmap) {
+	ask := func(key byte, who ledger.Vector) {
 		verdict, err := l.Decide(context.Background(), ledger.Ask{
 			Ground: ledger.Ground{Snapshot: "snapshot"}, Threshold: 11, Everyone: persons(0, 1000),
-			Numbers: []ledger.Number{{Key: ledger.Key{key}, What: "persons", Of: ledger.Set(who)}},
+			Numbers: []ledger.Number{{Key: ledger.Key{key}, What: "persons", Of: who}},
 		})
 		if err != nil {
 			panic(err)

@@ -97,7 +97,9 @@ func rank(rows [][]*big.Rat) (r int) {
 func vectorOf(amounts []int64, keys []int) Vector {
 	var b Builder
 	for p, n := range amounts {
-		b.Add(galien.PersonID(keys[p]), n)
+		if n > 0 {
+			b.Add([]galien.PersonID{galien.PersonID(keys[p])}, []int64{n})
+		}
 	}
 	v, err := b.Vector()
 	if err != nil {
@@ -174,7 +176,7 @@ func shuffled(r *rand.Rand, n int) []int {
 func TestProofIsSound(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	families, safe, found := 0, 0, 0
-	for range 4000 {
+	for range 2000 {
 		persons := 3 + r.IntN(7)
 		all := family(r, persons, 2+r.IntN(5))
 		v, known := all[len(all)-1], all[:len(all)-1]
@@ -221,7 +223,7 @@ func TestProofIsSound(t *testing.T) {
 func TestNothingIsolates(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	shown, asked := 0, 0
-	for n := range 300 {
+	for n := range 100 {
 		persons := 6 + r.IntN(5)
 		all := family(r, persons, 3+r.IntN(5))
 		keys := shuffled(r, persons)
@@ -232,7 +234,7 @@ func TestNothingIsolates(t *testing.T) {
 		const threshold = 3
 		told := [][]int64{all[0]}
 		for i, v := range all[1:] {
-			verdict, err := l.Decide(t.Context(), Ask{Ground: Ground{Snapshot: "s"}, Threshold: threshold, Everyone: vectorOf(all[0], keys).union(),
+			verdict, err := l.Decide(t.Context(), Ask{Ground: Ground{Snapshot: "s"}, Threshold: threshold, Everyone: vectorOf(all[0], keys),
 				Numbers: []Number{{Key: Key{byte(i)}, What: "persons", Of: vectorOf(v, keys)}}})
 			if err != nil {
 				t.Fatal(err)

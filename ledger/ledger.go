@@ -16,7 +16,7 @@
 //
 //	l, err := ledger.Open(filepath.Join(hub, "ledger"))
 //	verdict, err := l.Decide(ctx, ledger.Ask{Permit: id, Ground: ground, Threshold: 11,
-//		Everyone: everyone, Numbers: []ledger.Number{{Key: key, What: "persons", Of: ledger.Set(persons)}}})
+//		Everyone: everyone, Numbers: []ledger.Number{{Key: key, What: "persons", Of: persons}}})
 //	if d := verdict.Numbers[0]; d.Shown {
 //		fmt.Println(d.Value)
 //	} else {
@@ -30,8 +30,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/RoaringBitmap/roaring/v2"
 
 	"galien"
 )
@@ -74,7 +72,7 @@ type Ask struct {
 	Ground                            Ground
 	Threshold                         int64
 	// Everyone is all whom the question could count.
-	Everyone *roaring.Bitmap
+	Everyone Vector
 	Numbers  []Number
 	Sums     []Sum
 	// Table says that the numbers were cleared together: one that is withheld
@@ -201,8 +199,8 @@ func (s *state) learn(v Vector, r *Record) int {
 // what it decided before it returns. A question that was answered before on the
 // same ground has the same answer.
 func (l *Ledger) Decide(ctx context.Context, a Ask) (Verdict, error) {
-	if a.Threshold < 2 || a.Everyone == nil || a.Ground.Snapshot == "" {
-		return Verdict{}, galien.Errorf(galien.Internal, "ledger: an answer without a threshold, a snapshot or persons")
+	if a.Threshold < 2 || a.Ground.Snapshot == "" {
+		return Verdict{}, galien.Errorf(galien.Internal, "ledger: an answer without a threshold or a snapshot")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -214,19 +212,10 @@ func (l *Ledger) Decide(ctx context.Context, a Ask) (Verdict, error) {
 	if err := l.load(); err != nil {
 		return Verdict{}, err
 	}
-	j := &judgement{state: l.state, ask: a, record: &Record{
-		Index: int64(len(l.state.records)), Previous: l.head, Time: a.Time.UTC().Truncate(time.Second), Actor: a.Actor, Action: a.Action, Permit: a.Permit,
-		Definition: a.Definition, Snapshot: a.Ground.Snapshot, Scope: a.Ground.Scope, Oppositions: a.Ground.Oppositions, Threshold: a.Threshold,
-	}}
 	known := len(l.state.known)
-	j.everyone()
-	for i := range a.Numbers {
-		j.decide(i)
-	}
-	for _, late := range j.late {
-		late()
-	}
+	j := l.state.judge(a)
 	if j.news {
+		j.record.Previous = l.head
 		if err := l.append(j.record, l.state.known[known:]); err != nil {
 			l.state = nil // what was learned is not on the disk
 			return Verdict{}, err
@@ -234,6 +223,22 @@ func (l *Ledger) Decide(ctx context.Context, a Ask) (Verdict, error) {
 		l.state.note(j.record)
 	}
 	return Verdict{j.decisions, l.reference()}, nil
+}
+
+// judge judges the numbers of an answer and learns of them.
+func (s *state) judge(a Ask) *judgement {
+	j := &judgement{state: s, ask: a, record: &Record{
+		Index: int64(len(s.records)), Time: a.Time.UTC().Truncate(time.Second), Actor: a.Actor, Action: a.Action, Permit: a.Permit,
+		Definition: a.Definition, Snapshot: a.Ground.Snapshot, Scope: a.Ground.Scope, Oppositions: a.Ground.Oppositions, Threshold: a.Threshold,
+	}}
+	j.everyone()
+	for i := range a.Numbers {
+		j.decide(i)
+	}
+	for _, late := range j.late {
+		late()
+	}
+	return j
 }
 
 // note enters a record that is on the disk.
@@ -257,7 +262,7 @@ type judgement struct {
 
 // everyone takes the number of all who could be counted as known.
 func (j *judgement) everyone() {
-	v := Set(j.ask.Everyone)
+	v := j.ask.Everyone
 	if _, ok := j.sums[v.sum()]; ok {
 		return
 	}
@@ -273,6 +278,12 @@ func (j *judgement) write(n RecordedNumber, vector int) {
 
 func (j *judgement) decide(i int) {
 	n := j.ask.Numbers[i]
+	for k, same := range j.ask.Numbers[:i] {
+		if same.Key == n.Key {
+			j.decisions = append(j.decisions, j.decisions[k])
+			return
+		}
+	}
 	earlier := j.asked[question{n.Key, j.ask.Ground.Scope}]
 	for _, e := range earlier {
 		if e.ground == j.ask.Ground {
@@ -426,8 +437,7 @@ func (j *judgement) why(v Vector) (Reason, *Record) {
 	if v.support() < t {
 		return Small, nil
 	}
-	everyone := Set(j.ask.Everyone)
-	if everyone.apart(v) < t {
+	if j.ask.Everyone.apart(v) < t {
 		return FewOthers, nil
 	}
 	nearest, at := t, -1

@@ -29,42 +29,39 @@ type level struct {
 	persons *roaring.Bitmap
 }
 
-// Set is the vector of a count of distinct persons.
-func Set(persons *roaring.Bitmap) Vector {
-	if persons.IsEmpty() {
-		return Vector{}
-	}
-	return Vector{[]level{{1, persons}}}
-}
-
-// Builder makes a Vector of persons in any order, each named once.
+// Builder makes a Vector of persons in any order, each of whom is named once.
 type Builder struct {
 	amounts map[int64]*roaring.Bitmap
 	failed  error
 }
 
-// Add adds a person with an amount; nothing when that is zero.
-func (b *Builder) Add(person galien.PersonID, amount int64) {
-	if amount == 0 || b.failed != nil {
-		return
-	}
-	if person < 0 || int64(person) > math.MaxUint32 {
-		b.failed = galien.Errorf(galien.Internal, "ledger: a person key of more than 32 bits cannot be kept")
-		return
-	}
+// Add adds persons with an amount each, or one each where amounts is nil.
+func (b *Builder) Add(persons []galien.PersonID, amounts []int64) {
 	if b.amounts == nil {
 		b.amounts = map[int64]*roaring.Bitmap{}
 	}
-	s := b.amounts[amount]
-	if s == nil {
-		s = roaring.New()
-		b.amounts[amount] = s
+	var last int64
+	var set *roaring.Bitmap
+	for i, p := range persons {
+		amount := int64(1)
+		if amounts != nil {
+			amount = amounts[i]
+		}
+		if amount < 1 || p < 0 || int64(p) > math.MaxUint32 {
+			b.failed = galien.Errorf(galien.Internal, "ledger: a person key of more than 32 bits, or an amount that is none, cannot be kept")
+			return
+		}
+		if set == nil || amount != last {
+			if last, set = amount, b.amounts[amount]; set == nil {
+				set = roaring.New()
+				b.amounts[amount] = set
+			}
+		}
+		set.Add(uint32(p))
 	}
-	s.Add(uint32(person))
 }
 
-// Vector returns what was added. It fails when the amounts differ too much to
-// be compared with what others asked.
+// Vector returns what was added.
 func (b *Builder) Vector() (Vector, error) {
 	var v Vector
 	for _, amount := range slices.Sorted(maps.Keys(b.amounts)) {
@@ -116,21 +113,6 @@ func (v Vector) apart(w Vector) int64 {
 		}
 	}
 	return v.support() + w.support() - both - same
-}
-
-// union is everyone who is counted; not to be changed.
-func (v Vector) union() *roaring.Bitmap {
-	switch len(v.levels) {
-	case 0:
-		return roaring.New()
-	case 1:
-		return v.levels[0].persons
-	}
-	u := roaring.New()
-	for _, l := range v.levels {
-		u.Or(l.persons)
-	}
-	return u
 }
 
 // without removes persons; changed says whether one of them was there.

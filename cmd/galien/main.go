@@ -39,6 +39,7 @@ var commands = []func() *cobra.Command{
 	newReleaseCommand,
 	newExtractCommand,
 	newExportCommand,
+	newLedgerCommand,
 	newAuditCommand,
 	newVaultCommand,
 	newServeCommand,
