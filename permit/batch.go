@@ -62,8 +62,9 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 
 // DeliverAll is Deliver for the answers to several questions that are handed
 // over together: when one permit is no longer in force, or somebody opposed
-// meanwhile, nothing is, and every question is written down as withdrawn.
-func (g *Gate) DeliverAll(ctx context.Context, all []Permitted) error {
+// meanwhile, nothing is, and every question is written down as withdrawn. outcome
+// is what each of them says.
+func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[string]string) error {
 	now := g.now()
 	var refusal error
 	type basis struct {
@@ -82,7 +83,7 @@ func (g *Gate) DeliverAll(ctx context.Context, all []Permitted) error {
 	}
 	entries := make([]audit.Entry, len(all))
 	for i, p := range all {
-		entries[i] = g.delivery(p, nil, now, refusal)
+		entries[i] = g.delivery(p, outcome, now, refusal)
 	}
 	if _, err := g.appendAll(ctx, entries); err != nil {
 		return err

@@ -110,7 +110,7 @@ func TestManyQuestionsFewEntries(t *testing.T) {
 	if len(allowed) != 100 {
 		t.Fatalf("%d allowed", len(allowed))
 	}
-	if err := d.gate.DeliverAll(ctx, allowed); err != nil {
+	if err := d.gate.DeliverAll(ctx, allowed, nil); err != nil {
 		t.Fatal(err)
 	}
 	found, _ = d.alone(t)
@@ -139,7 +139,7 @@ func TestOneOfManyIsAPlainEntry(t *testing.T) {
 	if e, _ := d.last(t); e.Subject != "subject 0" || e.Details["cohort_definition_id"] != "0" || e.Details["questions"] != "" {
 		t.Errorf("%+v", e)
 	}
-	if err := d.gate.DeliverAll(ctx, []Permitted{decisions[0].Permitted}); err != nil {
+	if err := d.gate.DeliverAll(ctx, []Permitted{decisions[0].Permitted}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if e, n := d.last(t); n != 3 || e.Subject != "subject 0" || e.Outcome != "delivered" {
@@ -184,7 +184,7 @@ func TestNoLogNoAnswers(t *testing.T) {
 	if decisions, err := d.gate.AllowAll(ctx, id, many(150)); err == nil || decisions != nil {
 		t.Errorf("decided without an entry: %v", err)
 	}
-	if err := d.gate.DeliverAll(ctx, []Permitted{before[0].Permitted, before[1].Permitted}); err == nil {
+	if err := d.gate.DeliverAll(ctx, []Permitted{before[0].Permitted, before[1].Permitted}, nil); err == nil {
 		t.Error("delivered without an entry")
 	}
 }
@@ -200,13 +200,13 @@ func TestManyAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := []Permitted{decisions[0].Permitted, decisions[1].Permitted}
-	if err := d.gate.DeliverAll(ctx, append(all, Permitted{})); galien.KindOf(err) != galien.Denied || len(d.entries(t)) != 2 {
+	if err := d.gate.DeliverAll(ctx, append(all, Permitted{}), nil); galien.KindOf(err) != galien.Denied || len(d.entries(t)) != 2 {
 		t.Errorf("a permission that the gate did not give: %v", err)
 	}
 	if err := d.gate.Revoke(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.gate.DeliverAll(ctx, all); galien.KindOf(err) != galien.Denied {
+	if err := d.gate.DeliverAll(ctx, all, nil); galien.KindOf(err) != galien.Denied {
 		t.Errorf("delivered after the permit was revoked: %v", err)
 	}
 	found, _ := d.alone(t)

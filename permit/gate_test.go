@@ -460,7 +460,7 @@ func answerFor(dir, id, run string) error {
 		if err != nil {
 			return err
 		}
-		if err := gate.DeliverAll(context.Background(), []Permitted{decisions[0].Permitted, decisions[1].Permitted, decisions[2].Permitted}); err != nil {
+		if err := gate.DeliverAll(context.Background(), []Permitted{decisions[0].Permitted, decisions[1].Permitted, decisions[2].Permitted}, nil); err != nil {
 			return err
 		}
 		for _, r := range several {

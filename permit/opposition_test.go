@@ -166,7 +166,7 @@ func TestOppositionBeforeDelivery(t *testing.T) {
 			if err := c.change(d, id, other); err != nil {
 				t.Fatal(err)
 			}
-			for way, err := range map[string]error{"one": d.gate.Deliver(ctx, p, nil), "several": d.gate.DeliverAll(ctx, []Permitted{p})} {
+			for way, err := range map[string]error{"one": d.gate.Deliver(ctx, p, nil), "several": d.gate.DeliverAll(ctx, []Permitted{p}, nil)} {
 				if c.withdrawn != (err != nil) || c.withdrawn && galien.KindOf(err) != galien.Conflict {
 					t.Errorf("%s: %v; is it to be withdrawn? %v", way, err, c.withdrawn)
 				}

@@ -40,6 +40,7 @@ var commands = []func() *cobra.Command{
 	newExtractCommand,
 	newAttackCommand,
 	newExportCommand,
+	newLedgerCommand,
 	newAuditCommand,
 	newVaultCommand,
 	newServeCommand,

@@ -1,0 +1,167 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
+
+// atoms is the partition of persons by what is asked of them: two persons are in
+// one atom when every vector adds the same amount of both. Atoms are numbered by
+// the vectors alone, whatever the keys of the persons.
+type atoms struct {
+	of    []uint32 // the atom of each person key
+	sizes []uint32 // of each atom
+
+	counts []uint32 // of each atom, zero between calls
+}
+
+// grow makes room for a person key. Whoever is new is in atom 0, of those whom no
+// vector knows, and is not counted in its size.
+func (a *atoms) grow(v Vector) {
+	if len(a.sizes) == 0 {
+		a.sizes = []uint32{0}
+	}
+	for _, l := range v.levels {
+		if most := int(l.persons.Maximum()); most >= len(a.of) {
+			a.of = append(a.of, make([]uint32, most+1-len(a.of))...)
+		}
+	}
+}
+
+// each calls fn for every person of a set.
+func each(s *roaring.Bitmap, fn func(person uint32)) {
+	var buffer [1024]uint32
+	for it := s.ManyIterator(); ; {
+		n := it.NextMany(buffer[:])
+		if n == 0 {
+			return
+		}
+		for _, p := range buffer[:n] {
+			fn(p)
+		}
+	}
+}
+
+// counted calls fn with the number of persons of a set in each atom where there
+// are any, by the number of the atom.
+func (a *atoms) counted(s *roaring.Bitmap, fn func(atom, persons uint32)) {
+	if more := len(a.sizes) - len(a.counts); more > 0 {
+		a.counts = append(a.counts, make([]uint32, more)...)
+	}
+	var touched []uint32
+	each(s, func(p uint32) {
+		i := a.of[p]
+		if a.counts[i] == 0 {
+			touched = append(touched, i)
+		}
+		a.counts[i]++
+	})
+	slices.Sort(touched)
+	for _, i := range touched {
+		n := a.counts[i]
+		a.counts[i] = 0
+		fn(i, n)
+	}
+}
+
+// refine parts the atoms by one more vector.
+func (a *atoms) refine(v Vector) {
+	a.grow(v)
+	for _, l := range v.levels {
+		cut := false
+		child := make([]uint32, len(a.sizes)) // of the atoms that are cut
+		a.counted(l.persons, func(i, n uint32) {
+			if i == 0 || n < a.sizes[i] {
+				cut = true
+				child[i] = uint32(len(a.sizes))
+				a.sizes = append(a.sizes, n)
+				if i != 0 {
+					a.sizes[i] -= n
+				}
+			}
+		})
+		if !cut {
+			continue
+		}
+		each(l.persons, func(p uint32) {
+			if c := child[a.of[p]]; c != 0 {
+				a.of[p] = c
+			}
+		})
+	}
+}
+
+// piece is the persons of one atom of whom a vector adds the same amount.
+type piece struct {
+	atom   uint32
+	amount int64
+	size   int64
+	person uint32 // one of them
+}
+
+// split returns the pieces into which a vector cuts the atoms, by atom and
+// amount, and the number of persons whom every combination of the vector with
+// those of the atoms concerns, at the least: in each atom all but the largest
+// piece, since the rest of a combination adds the same amount of everyone there.
+// Atom 0, of whom nothing was asked, is spared wholly by the rest.
+func (a *atoms) split(v Vector) (pieces []piece, least int64) {
+	a.grow(v)
+	seen := make([]uint32, len(a.sizes)) // of each atom, counted in some level
+	most := make([]uint32, len(a.sizes)) // of each atom, in one level
+	var atoms []uint32                   // with a person of the vector
+	for _, l := range v.levels {
+		a.counted(l.persons, func(i, n uint32) {
+			if seen[i] == 0 {
+				atoms = append(atoms, i)
+			}
+			seen[i] += n
+			most[i] = max(most[i], n)
+			pieces = append(pieces, piece{atom: i, amount: l.amount, size: int64(n)})
+		})
+	}
+	for i, size := range a.sizes {
+		if rest := int64(size) - int64(seen[i]); i > 0 && rest > 0 {
+			pieces = append(pieces, piece{atom: uint32(i), size: rest})
+		}
+	}
+	for _, i := range atoms {
+		if i == 0 {
+			least += int64(seen[0])
+			continue
+		}
+		size := a.sizes[i]
+		least += int64(size - max(most[i], size-seen[i]))
+	}
+	slices.SortFunc(pieces, func(x, y piece) int {
+		return cmp.Or(cmp.Compare(x.atom, y.atom), cmp.Compare(x.amount, y.amount))
+	})
+	return pieces, least
+}
+
+// name finds one person of each of some pieces.
+func (a *atoms) name(v Vector, pieces []piece) {
+	wanted := make([][]int, len(a.sizes)) // the pieces of each atom that are not named
+	left := len(pieces)
+	for k, p := range pieces {
+		wanted[p.atom] = append(wanted[p.atom], k)
+	}
+	for person, i := range a.of {
+		if left == 0 {
+			return
+		}
+		if len(wanted[i]) == 0 {
+			continue
+		}
+		amount := v.amount(uint32(person))
+		for at, k := range wanted[i] {
+			if pieces[k].amount == amount {
+				pieces[k].person = uint32(person)
+				wanted[i] = slices.Delete(wanted[i], at, at+1)
+				left--
+				break
+			}
+		}
+	}
+}
