@@ -124,7 +124,9 @@ func (p Prey) each(ctx context.Context, name string, a way, c Counter, targets [
 		h := &hunt{p, newAsker(on.c), r, common, map[int32]Clause{}}
 		var spent []int
 		for _, target := range targets {
-			h.spent = 0
+			if err := h.begin(ctx); err != nil {
+				return Finding{}, err
+			}
 			has, certain, err := a(h, ctx, target)
 			if err != nil {
 				return Finding{}, err
@@ -140,7 +142,7 @@ func (p Prey) each(ctx context.Context, name string, a way, c Counter, targets [
 			}
 		}
 		if on.outcome == &f.Main {
-			f.Queries, f.Refused, f.MedianQueries = len(h.answers), h.refused, median(spent)
+			f.Queries, f.Refused, f.MedianQueries = h.asked, h.refused, median(spent)
 		}
 	}
 	crowd := p.crowd()
@@ -220,7 +222,7 @@ func (h *hunt) divisions() [][2][]int {
 }
 
 // tries is how many divisions an attack tries before it gives a target up.
-const tries = 60
+const tries = 30
 
 // individual is the tracker of Schlörer (1975) and Denning: of who shares some
 // attributes with the target, ask for all, and for all but those who share the
@@ -373,7 +375,9 @@ func (p Prey) border(ctx context.Context, c Counter, _ []int, targets int, r Ran
 		h := &hunt{p, newAsker(on.c), r, common, map[int32]Clause{}}
 		var spent []int
 		for _, target := range alone {
-			h.spent = 0
+			if err := h.begin(ctx); err != nil {
+				return Finding{}, err
+			}
 			pad, all := h.pad(target), h.tests(target, others)
 			below := func(x float64) (bool, bool, error) {
 				n, shown, err := h.difference(ctx, Query{pad, {All: with(all, Test{number, AtMost, values[x]})}}, Query{pad})
@@ -409,7 +413,7 @@ func (p Prey) border(ctx context.Context, c Counter, _ []int, targets int, r Ran
 			}
 		}
 		if on.outcome == &f.Main {
-			f.Queries, f.Refused, f.MedianQueries = len(h.answers), h.refused, median(spent)
+			f.Queries, f.Refused, f.MedianQueries = h.asked, h.refused, median(spent)
 		}
 	}
 	crowd := p.crowd()
@@ -439,6 +443,9 @@ func (p Prey) reconstruction(ctx context.Context, c Counter, alone []int, _ int,
 		outcome *Trial
 	}{{c, &f.Main}, {NewPlain(p.Table, p.Threshold, p.Rounding), &f.Plain}} {
 		h := &hunt{p, newAsker(on.c), r, common, map[int32]Clause{}}
+		if err := h.begin(ctx); err != nil {
+			return Finding{}, err
+		}
 		n := len(group)
 		// (A'A + w I) x = A'b + w 1, where 1 says that all have the commonest.
 		const w = 0.05
@@ -489,7 +496,7 @@ func (p Prey) reconstruction(ctx context.Context, c Counter, alone []int, _ int,
 			}
 		}
 		if on.outcome == &f.Main {
-			f.Queries, f.Refused, f.MedianQueries = len(h.answers), h.refused, cmp.Or(h.spent/n, 1)
+			f.Queries, f.Refused, f.MedianQueries = h.asked, h.refused, cmp.Or(h.spent/n, 1)
 		}
 	}
 	f.close()

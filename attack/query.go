@@ -64,6 +64,13 @@ type Counter interface {
 	Count(ctx context.Context, q Query) (n int64, shown bool, err error)
 }
 
+// Resetter is a Counter that keeps account of what was asked and can forget what
+// the attack asked: each target is then attacked from the state in which the
+// attack found the endpoint, which is the attacker's best.
+type Resetter interface {
+	Reset(ctx context.Context) error
+}
+
 // set is a set of rows.
 type set []uint64
 
@@ -156,8 +163,19 @@ func (p *Plain) meets(t Test) set {
 type asker struct {
 	counter Counter
 	answers map[string]answer
+	asked   int
 	refused int
-	spent   int // questions since the last target, asked before or not
+	spent   int // questions about this target, asked before or not
+}
+
+// begin turns to another target.
+func (a *asker) begin(ctx context.Context) error {
+	a.spent = 0
+	if r, ok := a.counter.(Resetter); ok {
+		a.answers = map[string]answer{}
+		return r.Reset(ctx)
+	}
+	return nil
 }
 
 type answer struct {
@@ -177,6 +195,7 @@ func (a *asker) ask(ctx context.Context, q Query) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	a.asked++
 	if !shown {
 		a.refused++
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,7 @@ import (
 	"galien/cohort"
 	"galien/cohort/circe"
 	"galien/disclosure"
+	"galien/ledger"
 )
 
 // onEndpoint attacks the hub's counts. Rows that judge the attacks are read
@@ -40,7 +43,12 @@ func (a *attackRun) onEndpoint(cmd *cobra.Command, parent string) (attack.Report
 		return attack.Report{}, err
 	}
 	defer stop()
-	c := &hubCounter{q: &a.q, engine: e, asking: attack.Asking{Day: day, Columns: people.Table.Columns()}}
+	s, err := newScratch(a.q.hub.dir, "tmp-")
+	if err != nil {
+		return attack.Report{}, err
+	}
+	defer s.remove()
+	c := &hubCounter{q: &a.q, engine: e, asking: attack.Asking{Day: day, Columns: people.Table.Columns()}, dry: s.dir}
 	report, err := attack.OnEndpoint(ctx, c, people, a.targets, threshold, a.random())
 	if err == nil && c.answered == 0 && c.denial != nil {
 		err = c.denial // no question at all was allowed: the permit, not the counts, stopped the attack
@@ -105,8 +113,30 @@ type hubCounter struct {
 	q        *question
 	engine   counter
 	asking   attack.Asking
+	dry      string // the folder of copies of the ledger
+	copies   int
 	answered int
 	denial   error // the first
+}
+
+// Reset puts the ledger back: questions of an attack are judged by a copy of the
+// hub's ledger of everything released, and the hub's own learns nothing of them.
+// Else an attack would use up what readers may still be shown.
+func (c *hubCounter) Reset(context.Context) error {
+	from, to := c.q.hub.path(releasedDir), filepath.Join(c.dry, strconv.Itoa(c.copies))
+	if c.copies++; c.copies > 1 {
+		if err := os.RemoveAll(filepath.Join(c.dry, strconv.Itoa(c.copies-2))); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(from); err == nil {
+		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+			return fmt.Errorf("copy the ledger: %w", err)
+		}
+	}
+	l, err := ledger.Open(to)
+	c.q.hub.ledgerOpen = l
+	return err
 }
 
 // Count puts one question.
