@@ -62,7 +62,7 @@ type hunt struct {
 func (h *hunt) tests(target int, columns []int) []Test {
 	var all []Test
 	for _, c := range columns {
-		all = append(all, Test{c, Is, h.Table.value(target, c)})
+		all = append(all, Test{c, Is, h.Table.Value(target, c)})
 	}
 	return all
 }
@@ -131,7 +131,7 @@ func (p Prey) each(ctx context.Context, name string, a way, c Counter, targets [
 			if err != nil {
 				return Finding{}, err
 			}
-			truly := p.Table.value(target, p.Secret) == p.Value
+			truly := p.Table.Value(target, p.Secret) == p.Value
 			if !certain {
 				has = p.Table.words[p.Secret][common] == p.Value
 			}
@@ -157,7 +157,7 @@ func (p Prey) each(ctx context.Context, name string, a way, c Counter, targets [
 // right reports whether a guess of the secret's code says rightly whether the
 // target has the value.
 func (p Prey) right(target int, guess int32) bool {
-	return (guess >= 0 && p.Table.words[p.Secret][guess] == p.Value) == (p.Table.value(target, p.Secret) == p.Value)
+	return (guess >= 0 && p.Table.words[p.Secret][guess] == p.Value) == (p.Table.Value(target, p.Secret) == p.Value)
 }
 
 // crowd is the persons of a table by the known columns, fewer and fewer.
@@ -364,7 +364,7 @@ func (p Prey) border(ctx context.Context, c Counter, _ []int, targets int, r Ran
 	values := map[float64]string{}
 	for i := range p.Table.rows {
 		if x := p.Table.numbers[number][i]; x != missing {
-			values[x] = p.Table.value(i, number)
+			values[x] = p.Table.Value(i, number)
 		}
 	}
 	order := slices.Sorted(maps.Keys(values))
@@ -406,7 +406,7 @@ func (p Prey) border(ctx context.Context, c Counter, _ []int, targets int, r Ran
 			if certain {
 				guess = values[order[low]]
 			}
-			on.outcome.add(guess == p.Table.value(target, number))
+			on.outcome.add(guess == p.Table.Value(target, number))
 			spent = append(spent, h.spent)
 			if on.outcome == &f.Main && certain {
 				f.Certain++

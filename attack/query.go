@@ -147,7 +147,7 @@ func (p *Plain) meets(t Test) set {
 	s := make(set, (p.table.rows+63)/64)
 	limit, _ := strconv.ParseFloat(t.Value, 64)
 	for i := range p.table.rows {
-		met := p.table.value(i, t.Column) == t.Value
+		met := p.table.Value(i, t.Column) == t.Value
 		if t.Op == AtMost {
 			met = p.table.numbers[t.Column][i] <= limit && p.table.numbers[t.Column][i] != missing
 		}

@@ -93,7 +93,8 @@ func (t Table) Find(names ...string) ([]int, error) {
 	return at, nil
 }
 
-func (t Table) value(row, column int) string { return t.words[column][t.codes[column][row]] }
+// Value returns a person's value of a column.
+func (t Table) Value(row, column int) string { return t.words[column][t.codes[column][row]] }
 
 // key joins a row's codes of some columns.
 func (t Table) key(row int, columns []int) string {
