@@ -40,6 +40,9 @@ type Report struct {
 	Measures  *Measures   `json:"measures,omitempty"`
 	Diversity []Diversity `json:"diversity,omitempty"`
 	Findings  []Finding   `json:"findings"`
+	// Inside says that the report tells more than what was attacked shows, and
+	// is not to leave with it.
+	Inside bool `json:"inside,omitempty"`
 }
 
 // Language is a language of the page.

@@ -42,8 +42,12 @@ type Bounds struct {
 }
 
 // boundedRows is how many withheld rows are bounded by linear programme, at
-// most: each takes two.
-const boundedRows = 120
+// most: each takes two. A programme of m sums takes some m^3 steps, of which a
+// table may take so many.
+const (
+	boundedRows  = 120
+	boundedSteps = 100_000_000
+)
 
 // places is where the rows of a table stand by their keys.
 func (t ReleasedTable) places() map[string]int {
@@ -146,8 +150,7 @@ func Subtract(t ReleasedTable) (map[int]int64, error) {
 }
 
 // Bound works out, by linear programme, between which numbers each withheld row
-// lies for a reader who has everything that is shown; of more than 120 rows, a
-// sample. upTo, when not negative, is a number that the reader knows no withheld
+// lies for a reader who has everything that is shown; of many rows, a sample. upTo, when not negative, is a number that the reader knows no withheld
 // row to exceed, as where a threshold alone decides.
 func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
 	var withheld []int
@@ -166,6 +169,14 @@ func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
 		return nil, err
 	}
 	p := programme{vars: len(withheld)}
+	// Of several bounds of one row the closest says all.
+	most, least := make([]float64, len(withheld)), make([]float64, len(withheld))
+	for i := range most {
+		most[i] = math.Inf(1)
+		if upTo >= 0 {
+			most[i] = float64(upTo)
+		}
+	}
 	for _, e := range equations {
 		sum, right := map[int]float64{}, 0.0
 		for k, i := range e.rows {
@@ -175,11 +186,24 @@ func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
 				right -= e.signs[k] * float64(t.Rows[i].Persons)
 			}
 		}
+		if len(sum) == 1 && !e.equal {
+			for v, sign := range sum {
+				if sign > 0 {
+					most[v] = min(most[v], right)
+				} else {
+					least[v] = max(least[v], -right)
+				}
+			}
+			continue
+		}
 		p.add(sum, right, e.equal)
 	}
-	if upTo >= 0 {
-		for i := range withheld {
-			p.add(map[int]float64{i: 1}, float64(upTo), false)
+	for i := range withheld {
+		if !math.IsInf(most[i], 1) {
+			p.add(map[int]float64{i: 1}, most[i], false)
+		}
+		if least[i] > 0 {
+			p.add(map[int]float64{i: -1}, -least[i], false)
 		}
 	}
 	s, err := p.standard()
@@ -187,7 +211,7 @@ func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
 		return nil, err
 	}
 	var out []Bounds
-	chosen := sample(withheld, boundedRows, r)
+	chosen := sample(withheld, s.affordable(), r)
 	slices.Sort(chosen)
 	for _, i := range chosen {
 		low, high, solved := s.between(column[i])
@@ -319,6 +343,12 @@ func (p *programme) standard() (*standard, error) {
 	return s, nil
 }
 
+// affordable is how many rows may be bounded.
+func (s *standard) affordable() int {
+	m := max(1, len(s.b))
+	return min(boundedRows, max(5, boundedSteps/m/m/m))
+}
+
 // nonZero yields where a row is not 0.
 func nonZero(row []float64) iter.Seq[int] {
 	return func(yield func(int) bool) {
@@ -367,7 +397,8 @@ const (
 // holds what each row counts: the same attacks are then tried on what a
 // threshold alone would show, as a control. The caller fills in the provenance.
 func OnRelease(t ReleasedTable, truth []int64, r Random) (Report, error) {
-	out := Report{Format: 1, Kind: Released, Targets: boundedRows, Threshold: t.Threshold}
+	// How many of the withheld rows are small is not for who reads the release.
+	out := Report{Format: 1, Kind: Released, Targets: boundedRows, Threshold: t.Threshold, Inside: truth != nil}
 	main, err := t.attack(-1, r)
 	if err != nil {
 		return Report{}, err

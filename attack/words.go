@@ -16,7 +16,8 @@ var words = map[Language]map[string]string{
 		"prosecutor": "Prosecutor risk", "journalist": "Journalist risk", "marketer": "Marketer risk", "k": "Smallest class (k)",
 		"average": "on average", "at most": "at most", "own population": "no larger population is known: the same as the prosecutor's",
 		"unique": "of persons are alone in theirs", "small": "are in one under", "alike": "persons in classes where all have one value",
-		"limits": "What this does not show", "provenance": "Provenance", "snapshot": "Snapshot", "attacked": "Attacked", "known": "Supposed known",
+		"limits": "What this does not show",
+		"inside": "Its control tells how many of the withheld rows are under the threshold: this page stays in the hub.", "provenance": "Provenance", "snapshot": "Snapshot", "attacked": "Attacked", "known": "Supposed known",
 		"run": "Run", "seed": "seed", "targets": "targets at most", "threshold": "threshold",
 
 		string(NoGain): "No gain over the control.", string(Weak): "A small gain.", string(Clear): "A clear gain.",
@@ -68,7 +69,8 @@ var words = map[Language]map[string]string{
 		"prosecutor": "Risque du procureur", "journalist": "Risque du journaliste", "marketer": "Risque du démarcheur", "k": "Plus petite classe (k)",
 		"average": "en moyenne", "at most": "au plus", "own population": "aucune population plus large n’est connue : le même que celui du procureur",
 		"unique": "des personnes sont seules dans la leur", "small": "sont dans une classe de moins de", "alike": "personnes dans des classes où toutes ont une seule valeur",
-		"limits": "Ce que cette page ne montre pas", "provenance": "Provenance", "snapshot": "Instantané", "attacked": "Attaqué", "known": "Supposé connu",
+		"limits": "Ce que cette page ne montre pas",
+		"inside": "Son témoin dit combien des lignes retenues sont sous le seuil : cette page reste dans l’entrepôt.", "provenance": "Provenance", "snapshot": "Instantané", "attacked": "Attaqué", "known": "Supposé connu",
 		"run": "Épreuve", "seed": "graine", "targets": "cibles au plus", "threshold": "seuil",
 
 		string(NoGain): "Aucun gain sur le témoin.", string(Weak): "Un faible gain.", string(Clear): "Un gain net.",

@@ -58,6 +58,9 @@ and is written down.
 What each attack does, its control and its limits are in docs/attack.md.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.endpoint && !cmd.Flags().Changed("targets") {
+				a.targets = 60
+			}
 			if a.targets < 1 {
 				return galien.Errorf(galien.Invalid, "--targets must be 1 or more")
 			}
@@ -92,7 +95,7 @@ What each attack does, its control and its limits are in docs/attack.md.`,
 	cmd.Flags().StringVar(&a.out, "out", "", "folder of the scorecard, new or empty (required)")
 	cmd.Flags().StringSliceVar(&a.known, "known", nil, "what is supposed known of a person; without it what a neighbour knows")
 	cmd.Flags().StringSliceVar(&a.secret, "secret", nil, `secrets to guess, as "condition 201826"; without it those that divide the persons most evenly`)
-	cmd.Flags().IntVar(&a.targets, "targets", 500, "persons attacked by each attack, at most")
+	cmd.Flags().IntVar(&a.targets, "targets", 500, "persons attacked by each attack, at most; 60 with --endpoint where it is not said")
 	cmd.Flags().Uint64Var(&a.seed, "seed", 1, "seed of every random choice")
 	_ = cmd.MarkFlagRequired("out")
 	cmd.MarkFlagsOneRequired("extract", "release", "endpoint")
