@@ -31,7 +31,7 @@ func invented(seed uint64) (enginetest.Tables, folder) {
 		}
 		text[table] += "\n" + line
 	}
-	day := func(from int) galien.Date { return galien.MustDate("2015-01-01").AddDays(from + r.IntN(1200)) }
+	day := func(from int) galien.Date { return galien.MustDate("2015-01-01").AddDays(from + 60*r.IntN(20)) }
 	id := int64(0)
 	for p := int64(1); p <= 150; p++ {
 		sex, year := int64(8507+25*r.IntN(2)), int64(1950+r.IntN(40))

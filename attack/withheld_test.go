@@ -202,6 +202,47 @@ func TestBoundsAgainstEnumeration(t *testing.T) {
 	}
 }
 
+// Worked by hand: in years, of which a person may be in several, the total lies
+// between the largest year and their sum, and a year is at most the total.
+func TestBoundsOfOverlapping(t *testing.T) {
+	bounds := func(year1, year2, total int64, hidden int) attack.Bounds {
+		t.Helper()
+		table := attack.ReleasedTable{Dimensions: []string{"year"}, Additive: []bool{false}, Threshold: 11}
+		for i, n := range []int64{year1, year2, total} {
+			table.Rows = append(table.Rows, attack.ReleasedRow{Keys: []string{[]string{"2020", "2021", attack.Total}[i]}, Withheld: i == hidden, Persons: n})
+		}
+		all, err := attack.Bound(table, -1, seeded(1))
+		if err != nil || len(all) != 1 || !all[0].Solved {
+			t.Fatalf("%v, %v", all, err)
+		}
+		return all[0]
+	}
+	for _, c := range []struct {
+		year1, year2, total int64
+		hidden              int
+		low, high           float64
+	}{{0, 30, 40, 0, 10, 40}, {30, 0, 30, 1, 0, 30}, {30, 20, 0, 2, 30, 50}} {
+		if b := bounds(c.year1, c.year2, c.total, c.hidden); math.Abs(b.Low-c.low) > 1e-9 || math.Abs(b.High-c.high) > 1e-9 {
+			t.Errorf("%+v: %g to %g", c, b.Low, b.High)
+		}
+	}
+}
+
+// A withheld number that comes back and is not small gives nobody away.
+func TestLargeNumbersAreNoLeak(t *testing.T) {
+	table := attack.ReleasedTable{Dimensions: []string{"sex"}, Additive: []bool{true}, Threshold: 11, Rows: []attack.ReleasedRow{
+		{Keys: []string{"f"}, Withheld: true}, {Keys: []string{"m"}, Persons: 30}, {Keys: []string{attack.Total}, Persons: 50}}}
+	r, err := attack.OnRelease(table, nil, seeded(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		if f.Main != (attack.Trial{Attempts: 1}) || f.Verdict != attack.Tight {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 // A table with one withheld row in a line leaks; with what disclosure control
 // clears it does not; and the control says what a threshold alone would leak.
 func TestOnRelease(t *testing.T) {
