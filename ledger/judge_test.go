@@ -176,7 +176,7 @@ func shuffled(r *rand.Rand, n int) []int {
 func TestProofIsSound(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	families, safe, found := 0, 0, 0
-	for range 2000 {
+	for range 1200 {
 		persons := 3 + r.IntN(7)
 		all := family(r, persons, 2+r.IntN(5))
 		v, known := all[len(all)-1], all[:len(all)-1]
@@ -227,7 +227,7 @@ func TestNothingIsolates(t *testing.T) {
 		persons := 6 + r.IntN(5)
 		all := family(r, persons, 3+r.IntN(5))
 		keys := shuffled(r, persons)
-		l, err := Open(t.TempDir())
+		l, err := Open(memory(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,8 @@ const (
 	maxColumns = 256
 	// maxRounds bounds how often they are.
 	maxRounds = 32
+	// maxKnown bounds the vectors that give equations.
+	maxKnown = 4096
 	// maxAmount, maxPart bound the numbers of an exact check, so that none of its
 	// sums leaves 63 bits.
 	maxAmount = 1 << 14
@@ -34,6 +36,9 @@ const (
 // farther adds to least, which split proved, the groups of several atoms that are
 // needed for least to reach t, or as many as are found.
 func farther(a *atoms, v Vector, known []Vector, pieces []piece, least, t int64) int64 {
+	if len(known) > maxKnown {
+		return least
+	}
 	columns := leftover(pieces)
 	a.name(v, columns)
 	rows := equations(columns, known)
@@ -75,7 +80,7 @@ func farther(a *atoms, v Vector, known []Vector, pieces []piece, least, t int64)
 // concerns, if all pieces could be looked at: a small number shows that v must
 // not be told.
 func together(a *atoms, v Vector, known []Vector, pieces []piece) (persons int64, ok bool) {
-	if len(pieces) > maxColumns {
+	if len(pieces) > maxColumns || len(known) > maxKnown {
 		return 0, false
 	}
 	columns := slices.Clone(pieces)
