@@ -191,8 +191,8 @@ func TestProofIsSound(t *testing.T) {
 				a.refine(list[len(list)-1])
 			}
 			x := vectorOf(v, keys)
-			pieces, least := a.split(x)
-			say[i] = farther(a, x, list, pieces, least, int64(persons)+1)
+			pieces := a.split(x)
+			say[i] = farther(a, x, list, pieces, a.least(x), int64(persons)+1)
 			if n, ok := together(a, x, list, pieces); !ok || n < int64(want) {
 				t.Fatalf("a combination of %v with %v concerns %d persons, and none does fewer than %d", v, known, n, want)
 			}

@@ -389,8 +389,8 @@ func proved(a *atoms, v Vector, known []Vector, t int64) bool {
 	if v.support() < t {
 		return false
 	}
-	pieces, least := a.split(v)
-	return least >= t || farther(a, v, known, pieces, least, t) >= t
+	least := a.least(v)
+	return least >= t || farther(a, v, known, a.split(v), least, t) >= t
 }
 
 // follows reports whether number i is a sum or a part of a sum of which all
@@ -460,8 +460,7 @@ func (j *judgement) why(v Vector) (Reason, *Record) {
 	if at >= 0 {
 		return Near, j.from[at]
 	}
-	pieces, _ := j.atoms.split(v)
-	if n, ok := together(j.atoms, v, j.known, pieces); ok && n < t {
+	if n, ok := together(j.atoms, v, j.known, j.atoms.split(v)); ok && n < t {
 		return Combined, nil
 	}
 	return Unproved, nil

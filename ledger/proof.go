@@ -98,7 +98,7 @@ func together(a *atoms, v Vector, known []Vector, pieces []piece) (persons int64
 // leftover is the largest pieces without the persons whom split paired, those
 // that v concerns and those that it does not alike.
 func leftover(pieces []piece) []piece {
-	var with, without []piece
+	var with, without largest
 	for from := 0; from < len(pieces); {
 		to, largest, all := from, from, int64(0)
 		for ; to < len(pieces) && pieces[to].atom == pieces[from].atom; to++ {
@@ -113,22 +113,44 @@ func leftover(pieces []piece) []piece {
 		switch {
 		case p.size <= 0 || p.atom == 0:
 		case p.amount != 0:
-			with = append(with, p)
+			with.add(p)
 		default:
-			without = append(without, p)
+			without.add(p)
 		}
 	}
-	order := func(x, y piece) int {
-		return cmp.Or(cmp.Compare(y.size, x.size), cmp.Compare(x.atom, y.atom), cmp.Compare(x.amount, y.amount))
-	}
-	slices.SortFunc(with, order)
-	slices.SortFunc(without, order)
-	most := maxColumns - min(len(with), maxColumns/2)
-	without = without[:min(len(without), most)]
-	with = with[:min(len(with), maxColumns-len(without))]
-	all := append(with, without...)
-	slices.SortFunc(all, order)
+	// Half of the columns are of each kind, unless there are fewer of one.
+	few := with.first(maxColumns / 2)
+	many := without.first(maxColumns - len(few))
+	all := append(slices.Clone(with.first(maxColumns-len(many))), many...)
+	slices.SortFunc(all, larger)
 	return all
+}
+
+// larger orders pieces, the largest first; the keys of persons do not count.
+func larger(x, y piece) int {
+	return cmp.Or(cmp.Compare(y.size, x.size), cmp.Compare(x.atom, y.atom), cmp.Compare(x.amount, y.amount))
+}
+
+// largest keeps the largest pieces of many.
+type largest struct {
+	list  []piece
+	worst *piece // of the maxColumns kept, once there were more
+}
+
+func (l *largest) add(p piece) {
+	if l.worst != nil && larger(*l.worst, p) < 0 {
+		return
+	}
+	if l.list = append(l.list, p); len(l.list) == 4*maxColumns {
+		worst := l.first(maxColumns)[maxColumns-1]
+		l.list, l.worst = l.list[:maxColumns], &worst
+	}
+}
+
+// first returns the n largest, or as many as there are.
+func (l *largest) first(n int) []piece {
+	slices.SortFunc(l.list, larger)
+	return l.list[:min(n, len(l.list))]
 }
 
 // equations holds, for each known vector that is unlike the others there, what
