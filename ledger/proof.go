@@ -10,7 +10,9 @@ import (
 // What a proof may cost.
 const (
 	// maxColumns bounds the pieces that are weighed against one another.
-	maxColumns = 256
+	maxColumns = 1024
+	// maxWork bounds the multiplications.
+	maxWork = 200_000_000
 	// maxRounds bounds how often they are.
 	maxRounds = 32
 	// maxKnown bounds the vectors that give equations.
@@ -42,14 +44,18 @@ func farther(a *atoms, v Vector, known []Vector, pieces []piece, least, t int64)
 	columns := leftover(pieces)
 	a.name(v, columns)
 	rows := equations(columns, known)
+	work := 0
 	for range maxRounds {
-		e := elimination{rows: rows}
+		e := elimination{rows: rows, work: work}
 		again := false
 		for k := range columns {
 			if columns[k].size == 0 {
 				continue
 			}
 			group := e.add(columns, k)
+			if work = e.work; work > maxWork {
+				return least
+			}
 			if group == nil {
 				continue
 			}
@@ -90,6 +96,9 @@ func together(a *atoms, v Vector, known []Vector, pieces []piece) (persons int64
 	for k, c := range columns {
 		if e.add(columns, k) != nil {
 			persons += c.size
+		}
+		if e.work > maxWork {
+			return 0, false
 		}
 	}
 	return persons, true
@@ -210,6 +219,7 @@ func inverse(a uint64) uint64 {
 type elimination struct {
 	rows  [][]int64
 	basis []reduced
+	work  int // multiplications so far
 }
 
 // reduced is a column less multiples of those before it.
@@ -237,6 +247,7 @@ func (e *elimination) add(columns []piece, k int) (group []int) {
 			continue
 		}
 		factors[j] = f
+		e.work += len(values)
 		for i := range values {
 			if b.values[i] != 0 {
 				values[i] = minus(values[i], mul(f, b.values[i]))
