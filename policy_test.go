@@ -50,6 +50,7 @@ const (
 	circl    = "github.com/cloudflare/circl"
 	xcrypto  = "golang.org/x/crypto"
 	xtext    = "golang.org/x/text"
+	roaring  = "github.com/RoaringBitmap/roaring"
 )
 
 // policy is the table of who may import whom. A package that is not in it
@@ -99,6 +100,7 @@ var policy = map[string]rule{
 	"disclosure": {pure: true},
 	"release":    {first: []string{"disclosure", "study"}},
 	"attack":     {first: []string{"cohort"}, third: []string{gonum}, pure: true},
+	"ledger":     {third: []string{roaring, xsys}},
 
 	// faces
 	"api": {third: []string{xsys}},
@@ -120,6 +122,8 @@ var walls = []struct {
 		"identities and health data are two worlds: they meet in the ingest command and in the wiring only (hand over a function or a value from cmd/galien)"},
 	{[]string{"vault", "vault/"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
 		"the vault knows no health data"},
+	{[]string{"ledger"}, []string{"vault", "lake", "permit", "engine/columnar", "engine/duckdb", "engine/oracle"},
+		"the ledger judges sets of person keys that it is given, and knows neither who they are nor what they have"},
 	{[]string{"permit", "audit"}, []string{"lake", "engine/columnar", "engine/duckdb", "engine/oracle", "engine/sqlplan", "vault"},
 		"the gate decides and writes down; it reads no data"},
 	{[]string{"api"}, []string{"vault", "lake", "engine/columnar", "engine/duckdb", "engine/oracle", "permit"},

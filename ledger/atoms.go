@@ -101,43 +101,58 @@ type piece struct {
 	person uint32 // one of them
 }
 
-// split returns the pieces into which a vector cuts the atoms, by atom and
-// amount, and the number of persons whom every combination of the vector with
-// those of the atoms concerns, at the least: in each atom all but the largest
-// piece, since the rest of a combination adds the same amount of everyone there.
-// Atom 0, of whom nothing was asked, is spared wholly by the rest.
-func (a *atoms) split(v Vector) (pieces []piece, least int64) {
+// least is the number of persons whom every combination of a vector with those
+// of the atoms concerns, at the least: in each atom all but the largest piece into
+// which the vector cuts it, since the rest of a combination adds the same amount
+// of everyone there. Atom 0, of whom nothing was asked, is spared wholly by the
+// rest.
+func (a *atoms) least(v Vector) (n int64) {
 	a.grow(v)
 	seen := make([]uint32, len(a.sizes)) // of each atom, counted in some level
 	most := make([]uint32, len(a.sizes)) // of each atom, in one level
-	var atoms []uint32                   // with a person of the vector
 	for _, l := range v.levels {
-		a.counted(l.persons, func(i, n uint32) {
-			if seen[i] == 0 {
-				atoms = append(atoms, i)
-			}
-			seen[i] += n
-			most[i] = max(most[i], n)
-			pieces = append(pieces, piece{atom: i, amount: l.amount, size: int64(n)})
+		a.counted(l.persons, func(i, persons uint32) {
+			seen[i] += persons
+			most[i] = max(most[i], persons)
 		})
 	}
-	for i, size := range a.sizes {
-		if rest := int64(size) - int64(seen[i]); i > 0 && rest > 0 {
-			pieces = append(pieces, piece{atom: uint32(i), size: rest})
+	for i, s := range seen {
+		if i > 0 && s > 0 {
+			n += int64(a.sizes[i] - max(most[i], a.sizes[i]-s))
 		}
 	}
-	for _, i := range atoms {
-		if i == 0 {
-			least += int64(seen[0])
-			continue
-		}
-		size := a.sizes[i]
-		least += int64(size - max(most[i], size-seen[i]))
+	return n + int64(seen[0])
+}
+
+// split returns the pieces into which a vector cuts the atoms, by atom and
+// amount.
+func (a *atoms) split(v Vector) []piece {
+	a.grow(v)
+	var pieces []piece
+	rest := slices.Clone(a.sizes)
+	rest[0] = 0
+	for _, l := range v.levels {
+		a.counted(l.persons, func(i, persons uint32) {
+			if i > 0 {
+				rest[i] -= persons
+			}
+			pieces = append(pieces, piece{atom: i, amount: l.amount, size: int64(persons)})
+		})
 	}
-	slices.SortFunc(pieces, func(x, y piece) int {
-		return cmp.Or(cmp.Compare(x.atom, y.atom), cmp.Compare(x.amount, y.amount))
-	})
-	return pieces, least
+	// Of each level they come by atom already.
+	if len(v.levels) > 1 {
+		slices.SortStableFunc(pieces, func(x, y piece) int { return cmp.Compare(x.atom, y.atom) })
+	}
+	all := make([]piece, 0, len(pieces)+len(rest))
+	for i, size := range rest {
+		if size > 0 {
+			all = append(all, piece{atom: uint32(i), size: int64(size)})
+		}
+		for ; len(pieces) > 0 && pieces[0].atom == uint32(i); pieces = pieces[1:] {
+			all = append(all, pieces[0])
+		}
+	}
+	return all
 }
 
 // name finds one person of each of some pieces.

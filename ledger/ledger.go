@@ -78,6 +78,10 @@ type Ask struct {
 	// Table says that the numbers were cleared together: one that is withheld
 	// there does not stand in the way of the others of the same answer.
 	Table bool
+	// Leads says that the first number leads the others: where the ledger
+	// withholds it, but for being small, they are withheld without a look, so that
+	// they use nothing up.
+	Leads bool
 }
 
 // Outcome is what became of a number.
@@ -108,6 +112,7 @@ const (
 	Unproved   Reason = "unproved"   // not proved safe
 	Opposed    Reason = "opposed"    // somebody opposed since it was shown
 	Disclosure Reason = "disclosure" // withheld by disclosure control
+	Unasked    Reason = "unasked"    // the number that leads the answer is withheld
 )
 
 // Decision is what became of one number of an answer.
@@ -143,6 +148,8 @@ func (d Decision) String() string {
 		return fmt.Sprintf("it was shown on %s, somebody opposed since, and it has changed by fewer persons than the threshold", day)
 	case Disclosure:
 		return "disclosure control withholds it"
+	case Unasked:
+		return "the number that leads the answer is withheld"
 	}
 	return ""
 }
@@ -278,6 +285,10 @@ func (j *judgement) write(n RecordedNumber, vector int) {
 
 func (j *judgement) decide(i int) {
 	n := j.ask.Numbers[i]
+	if i > 0 && j.ask.Leads && !j.decisions[0].Open() && j.decisions[0].Reason != Small {
+		j.decisions = append(j.decisions, Decision{Outcome: Withheld, Reason: Unasked})
+		return
+	}
 	for k, same := range j.ask.Numbers[:i] {
 		if same.Key == n.Key {
 			j.decisions = append(j.decisions, j.decisions[k])
@@ -378,8 +389,8 @@ func proved(a *atoms, v Vector, known []Vector, t int64) bool {
 	if v.support() < t {
 		return false
 	}
-	pieces, least := a.split(v)
-	return least >= t || farther(a, v, known, pieces, least, t) >= t
+	least := a.least(v)
+	return least >= t || farther(a, v, known, a.split(v), least, t) >= t
 }
 
 // follows reports whether number i is a sum or a part of a sum of which all
@@ -449,8 +460,7 @@ func (j *judgement) why(v Vector) (Reason, *Record) {
 	if at >= 0 {
 		return Near, j.from[at]
 	}
-	pieces, _ := j.atoms.split(v)
-	if n, ok := together(j.atoms, v, j.known, pieces); ok && n < t {
+	if n, ok := together(j.atoms, v, j.known, j.atoms.split(v)); ok && n < t {
 		return Combined, nil
 	}
 	return Unproved, nil

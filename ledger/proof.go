@@ -10,9 +10,13 @@ import (
 // What a proof may cost.
 const (
 	// maxColumns bounds the pieces that are weighed against one another.
-	maxColumns = 256
+	maxColumns = 1024
+	// maxWork bounds the multiplications.
+	maxWork = 200_000_000
 	// maxRounds bounds how often they are.
 	maxRounds = 32
+	// maxKnown bounds the vectors that give equations.
+	maxKnown = 4096
 	// maxAmount, maxPart bound the numbers of an exact check, so that none of its
 	// sums leaves 63 bits.
 	maxAmount = 1 << 14
@@ -34,17 +38,24 @@ const (
 // farther adds to least, which split proved, the groups of several atoms that are
 // needed for least to reach t, or as many as are found.
 func farther(a *atoms, v Vector, known []Vector, pieces []piece, least, t int64) int64 {
+	if len(known) > maxKnown {
+		return least
+	}
 	columns := leftover(pieces)
 	a.name(v, columns)
 	rows := equations(columns, known)
+	work := 0
 	for range maxRounds {
-		e := elimination{rows: rows}
+		e := elimination{rows: rows, work: work}
 		again := false
 		for k := range columns {
 			if columns[k].size == 0 {
 				continue
 			}
 			group := e.add(columns, k)
+			if work = e.work; work > maxWork {
+				return least
+			}
 			if group == nil {
 				continue
 			}
@@ -75,7 +86,7 @@ func farther(a *atoms, v Vector, known []Vector, pieces []piece, least, t int64)
 // concerns, if all pieces could be looked at: a small number shows that v must
 // not be told.
 func together(a *atoms, v Vector, known []Vector, pieces []piece) (persons int64, ok bool) {
-	if len(pieces) > maxColumns {
+	if len(pieces) > maxColumns || len(known) > maxKnown {
 		return 0, false
 	}
 	columns := slices.Clone(pieces)
@@ -86,6 +97,9 @@ func together(a *atoms, v Vector, known []Vector, pieces []piece) (persons int64
 		if e.add(columns, k) != nil {
 			persons += c.size
 		}
+		if e.work > maxWork {
+			return 0, false
+		}
 	}
 	return persons, true
 }
@@ -93,7 +107,7 @@ func together(a *atoms, v Vector, known []Vector, pieces []piece) (persons int64
 // leftover is the largest pieces without the persons whom split paired, those
 // that v concerns and those that it does not alike.
 func leftover(pieces []piece) []piece {
-	var with, without []piece
+	var with, without largest
 	for from := 0; from < len(pieces); {
 		to, largest, all := from, from, int64(0)
 		for ; to < len(pieces) && pieces[to].atom == pieces[from].atom; to++ {
@@ -108,22 +122,44 @@ func leftover(pieces []piece) []piece {
 		switch {
 		case p.size <= 0 || p.atom == 0:
 		case p.amount != 0:
-			with = append(with, p)
+			with.add(p)
 		default:
-			without = append(without, p)
+			without.add(p)
 		}
 	}
-	order := func(x, y piece) int {
-		return cmp.Or(cmp.Compare(y.size, x.size), cmp.Compare(x.atom, y.atom), cmp.Compare(x.amount, y.amount))
-	}
-	slices.SortFunc(with, order)
-	slices.SortFunc(without, order)
-	most := maxColumns - min(len(with), maxColumns/2)
-	without = without[:min(len(without), most)]
-	with = with[:min(len(with), maxColumns-len(without))]
-	all := append(with, without...)
-	slices.SortFunc(all, order)
+	// Half of the columns are of each kind, unless there are fewer of one.
+	few := with.first(maxColumns / 2)
+	many := without.first(maxColumns - len(few))
+	all := append(slices.Clone(with.first(maxColumns-len(many))), many...)
+	slices.SortFunc(all, larger)
 	return all
+}
+
+// larger orders pieces, the largest first; the keys of persons do not count.
+func larger(x, y piece) int {
+	return cmp.Or(cmp.Compare(y.size, x.size), cmp.Compare(x.atom, y.atom), cmp.Compare(x.amount, y.amount))
+}
+
+// largest keeps the largest pieces of many.
+type largest struct {
+	list  []piece
+	worst *piece // of the maxColumns kept, once there were more
+}
+
+func (l *largest) add(p piece) {
+	if l.worst != nil && larger(*l.worst, p) < 0 {
+		return
+	}
+	if l.list = append(l.list, p); len(l.list) == 4*maxColumns {
+		worst := l.first(maxColumns)[maxColumns-1]
+		l.list, l.worst = l.list[:maxColumns], &worst
+	}
+}
+
+// first returns the n largest, or as many as there are.
+func (l *largest) first(n int) []piece {
+	slices.SortFunc(l.list, larger)
+	return l.list[:min(n, len(l.list))]
 }
 
 // equations holds, for each known vector that is unlike the others there, what
@@ -183,6 +219,7 @@ func inverse(a uint64) uint64 {
 type elimination struct {
 	rows  [][]int64
 	basis []reduced
+	work  int // multiplications so far
 }
 
 // reduced is a column less multiples of those before it.
@@ -210,6 +247,7 @@ func (e *elimination) add(columns []piece, k int) (group []int) {
 			continue
 		}
 		factors[j] = f
+		e.work += len(values)
 		for i := range values {
 			if b.values[i] != 0 {
 				values[i] = minus(values[i], mul(f, b.values[i]))

@@ -123,23 +123,23 @@ func (q *question) boundSteps(ctx context.Context, p permit.Permitted, def *coho
 	all, raw := stepsOf(s)
 	cleared := disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold})
 	// The cohort's own count comes first, then what could be counted, then the
-	// steps between; persons before events.
+	// steps between. Events are told of the last step alone, and of others where
+	// each person has one: every number uses something up.
 	order := []int{len(all) - 1}
 	for i := range len(all) - 1 {
 		order = append(order, i)
 	}
 	var v vectors
-	ask := ledger.Ask{Everyone: v.of(&who.observed)}
+	ask := ledger.Ask{Everyone: v.of(&who.observed), Leads: true}
 	keys := def.Counts().Steps
 	visible := func(c disclosure.Count) bool { _, ok := c.Value(); return ok }
 	for _, i := range order {
 		ask.Numbers = append(ask.Numbers, ledger.Number{Key: ledger.Key(keys[i].Persons), What: fmt.Sprintf("persons after step %d of %d", i+1, len(all)),
 			Of: v.of(&who.persons[i]), Withheld: !visible(cleared[i].Persons)})
 	}
-	for _, i := range order {
-		ask.Numbers = append(ask.Numbers, ledger.Number{Key: ledger.Key(keys[i].Events), What: fmt.Sprintf("events after step %d of %d", i+1, len(all)),
-			Of: v.of(&who.events[i]), Withheld: !visible(cleared[i].Events)})
-	}
+	last := len(all) - 1
+	ask.Numbers = append(ask.Numbers, ledger.Number{Key: ledger.Key(keys[last].Events), What: "periods",
+		Of: v.of(&who.events[last]), Withheld: !visible(cleared[last].Events)})
 	if v.err != nil {
 		return nil, "", v.err
 	}
@@ -148,10 +148,14 @@ func (q *question) boundSteps(ctx context.Context, p permit.Permitted, def *coho
 		return nil, "", err
 	}
 	for k, i := range order {
-		persons, events := verdict.Numbers[k], verdict.Numbers[len(order)+k]
+		persons := verdict.Numbers[k]
 		all[i].Persons, all[i].Events = shownCount(persons, cleared[i].Persons), disclosure.Count{}
-		if persons.Open() {
-			all[i].Events = shownCount(events, cleared[i].Events)
+		switch {
+		case !persons.Open():
+		case keys[i].Events == keys[i].Persons:
+			all[i].Events = persons.Value
+		case keys[i].Events == keys[last].Events:
+			all[i].Events = shownCount(verdict.Numbers[len(order)], cleared[last].Events)
 		}
 		all[i].Note = noteOf(persons)
 	}
@@ -174,7 +178,7 @@ func noteOf(d ledger.Decision) string {
 	switch {
 	case d.Outcome == ledger.Standing:
 		return "as of snapshot " + d.Snapshot + ": it has changed by fewer persons than the threshold"
-	case d.Outcome == ledger.Withheld && d.Reason != ledger.Small && d.Reason != ledger.Disclosure:
+	case d.Outcome == ledger.Withheld && d.Reason != ledger.Small && d.Reason != ledger.Disclosure && d.Reason != ledger.Unasked:
 		return d.String()
 	}
 	return ""
