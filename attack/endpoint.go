@@ -270,7 +270,7 @@ func (h *hunt) rounded(ctx context.Context, target int) (bool, bool, error) {
 	all := h.tests(target, h.Known)
 	divisions := h.divisions()
 	for k, i := range sample(upTo(len(divisions)), len(divisions), h.random) {
-		if k == 2*tries {
+		if k == 4*tries {
 			break
 		}
 		some, rest := h.tests(target, divisions[i][0]), h.tests(target, divisions[i][1])

@@ -124,7 +124,7 @@ func (b *bound) Count(ctx context.Context, q attack.Query) (int64, bool, error) 
 func TestLedgerAgainstAttacks(t *testing.T) {
 	a := readAdult(t)
 	p := adultPrey(t, 1)
-	targets := 10
+	targets := 6
 	if n, err := strconv.Atoi(os.Getenv("GALIEN_ATTACK_TARGETS")); err == nil {
 		targets = n
 	}
