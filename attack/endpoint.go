@@ -14,6 +14,7 @@ const (
 	TrackerName        = "tracker"
 	GeneralTrackerName = "general-tracker"
 	DifferencingName   = "differencing"
+	RefusalName        = "refusal"
 	BorderName         = "border"
 	ReconstructionName = "reconstruction"
 )
@@ -89,7 +90,7 @@ func OnCounts(ctx context.Context, c Counter, p Prey, targets int, r Random) ([]
 	for _, a := range []struct {
 		name string
 		way  way
-	}{{TrackerName, individual}, {GeneralTrackerName, (*hunt).general}, {DifferencingName, (*hunt).differencing}} {
+	}{{TrackerName, individual}, {GeneralTrackerName, (*hunt).general}, {DifferencingName, (*hunt).differencing}, {RefusalName, (*hunt).refusal}} {
 		f, err := p.each(ctx, a.name, a.way, c, alone, r)
 		if err != nil {
 			return nil, err
@@ -343,6 +344,36 @@ func (h *hunt) differencing(ctx context.Context, target int) (bool, bool, error)
 	}
 	n, shown, err = h.difference(ctx, Query{pad, {All: with(all, h.secret())}}, Query{pad})
 	return n == 1, shown, err
+}
+
+// refusal reads what is withheld: of two groups with the secret of which one has
+// the target more, if the target has the secret, the second is refused or shown
+// for that reason. Shown, the target is told not to have it; refused, to have it.
+func (h *hunt) refusal(ctx context.Context, target int) (bool, bool, error) {
+	for k, d := range h.divisions() {
+		if k == tries {
+			break
+		}
+		some, rest := with(h.tests(target, d[0]), h.secret()), h.tests(target, d[1])
+		all, err := h.ask(ctx, Query{{All: some}})
+		if err != nil {
+			return false, false, err
+		}
+		if !all.shown {
+			continue
+		}
+		others, err := h.ask(ctx, Query{{All: some, Except: [][]Test{rest}}})
+		if err != nil {
+			return false, false, err
+		}
+		if others.shown {
+			return others.n != all.n, true, nil
+		}
+		// Refused: is it for the target? The same without the secret would be
+		// refused whether or not the target has it, so it is worth a guess only.
+		return true, true, nil
+	}
+	return false, false, nil
 }
 
 // border finds a number of persons, such as a year of birth, by moving the

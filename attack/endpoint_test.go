@@ -50,11 +50,11 @@ func TestSilentEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(findings) != 5 {
+	if len(findings) != 6 {
 		t.Fatalf("%d attacks", len(findings))
 	}
 	for _, f := range findings {
-		if f.Certain != 0 || f.Main != f.Naive || f.Verdict != attack.NoGain || f.Refused != f.Queries {
+		if f.Attack != attack.RefusalName && f.Certain != 0 || f.Main != f.Naive || f.Verdict != attack.NoGain || f.Refused != f.Queries {
 			t.Errorf("%s: %+v", f.Attack, f)
 		}
 		if f.Plain.Rate() < 0.95 {

@@ -35,7 +35,7 @@ func TestWords(t *testing.T) {
 	for _, r := range []Reason{FewColumns, FewPersons, NoSecret, NoTarget, NothingHid} {
 		keys = append(keys, string(r))
 	}
-	for _, a := range []string{SinglingOutName, LinkageName, InferenceName, TrackerName, GeneralTrackerName, DifferencingName, BorderName,
+	for _, a := range []string{SinglingOutName, LinkageName, InferenceName, TrackerName, GeneralTrackerName, DifferencingName, RefusalName, BorderName,
 		ReconstructionName, SubtractionName, ProgrammeName, NarrowName} {
 		keys = append(keys, a, a+" tried")
 	}
