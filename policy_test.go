@@ -47,6 +47,7 @@ const (
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 	gonum    = "gonum.org/v1/gonum"
+	compress = "github.com/klauspost/compress"
 	circl    = "github.com/cloudflare/circl"
 	xcrypto  = "golang.org/x/crypto"
 	xtext    = "golang.org/x/text"
@@ -70,7 +71,7 @@ var policy = map[string]rule{
 	"source/omop":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
 	"source/codes":       {first: []string{"lake", "lake/duck", "source", "vocab"}, cgo: true},
 	"source/mappingtest": {first: []string{"lake/duck", "source"}, cgo: true},
-	"source/snds":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, cgo: true},
+	"source/snds":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, third: []string{compress}, cgo: true},
 	"source/snds/gen":    {first: []string{"refdata"}},
 	"source/pmsi":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, cgo: true},
 	"source/pmsi/gen":    {first: []string{"refdata"}},
