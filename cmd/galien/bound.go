@@ -279,7 +279,14 @@ func (q *question) bind(ctx context.Context, t *tabulated, cleared disclosure.Cl
 	b.Cleared = cleared.Bound(func(row int, c disclosure.ClearedCell) disclosure.ClearedCell {
 		n := at[strings.Join(c.Keys, "\x00")]
 		persons, population := verdict.Numbers[n.persons], verdict.Numbers[n.population]
-		if !persons.Open() || !population.Open() || persons.Value > population.Value {
+		to := c
+		if persons.Outcome == ledger.Standing {
+			to.Persons = persons.Value
+		}
+		if population.Outcome == ledger.Standing {
+			to.Population, to.PersonDays = population.Value, population.Also
+		}
+		if !persons.Open() || !population.Open() || to.Persons > to.Population {
 			b.withheld++
 			why := persons
 			if persons.Open() {
@@ -291,7 +298,7 @@ func (q *question) bind(ctx context.Context, t *tabulated, cleared disclosure.Cl
 		if persons.Outcome == ledger.Standing || population.Outcome == ledger.Standing {
 			b.standing++
 		}
-		return disclosure.ClearedCell{Persons: persons.Value, Population: population.Value, PersonDays: population.Also}
+		return to
 	})
 	return b, nil
 }
