@@ -13,6 +13,7 @@
 #   make fuzz    bounded fuzzing
 #   make differential   engines against the oracle on CASES random definitions
 #   make crash   kill -9 at many random instants
+#   make tracker attacks on a count endpoint, and how many of a library's questions are answered
 
 GO      ?= go
 PKGS    ?= ./...
@@ -24,7 +25,7 @@ KILLS   ?= 50
 PERSONS ?= 1000000
 IDENTITIES ?= 10000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash tracker clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -87,6 +88,9 @@ differential:
 
 crash:
 	GALIEN_CRASH=$(KILLS) $(GO) test -count 1 -timeout 60m -run 'Kill|Crash' $(PKGS)
+
+tracker:
+	GALIEN_TRACKER=all GALIEN_LEDGER=library $(GO) test -count 1 -timeout 120m -run 'TestTracker|TestLibrary|TestEditing' -v ./ledger
 
 clean:
 	rm -rf bin demo fuzz-out
