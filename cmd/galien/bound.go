@@ -323,12 +323,7 @@ func (t *tabulated) additive(d int, keys []string, single bool) (persons, popula
 // does, which must give the same.
 type twice struct {
 	*duckdb.Engine
-	naming *columnar.Engine
-}
-
-func (t twice) Close() error {
-	_ = t.naming.Close()
-	return t.Engine.Close()
+	naming func() (*columnar.Engine, error)
 }
 
 // CohortMembers asks both engines when members are to be told.
@@ -337,7 +332,12 @@ func (t twice) CohortMembers(ctx context.Context, p permit.Permitted, def *cohor
 	if err != nil || m == nil {
 		return s, err
 	}
-	other, err := t.naming.CohortMembers(ctx, p, def, m, func(cohort.Row) error { return nil })
+	naming, err := t.naming()
+	if err != nil {
+		return s, err
+	}
+	defer naming.Close()
+	other, err := naming.CohortMembers(ctx, p, def, m, func(cohort.Row) error { return nil })
 	if err == nil && !slices.Equal(s.Attrition, other.Attrition) {
 		err = galien.Errorf(galien.Internal, "count a cohort: two engines do not agree, so that nothing is answered under a permit that lets no rows out")
 	}
@@ -350,7 +350,12 @@ func (t twice) TableMembers(ctx context.Context, p permit.Permitted, def *cohort
 	if err != nil || m == nil {
 		return cells, err
 	}
-	other, err := t.naming.TableMembers(ctx, p, def, by, m)
+	naming, err := t.naming()
+	if err != nil {
+		return cells, err
+	}
+	defer naming.Close()
+	other, err := naming.TableMembers(ctx, p, def, by, m)
 	if err == nil && !slices.EqualFunc(cells, other, func(a, b cohort.Cell) bool {
 		return slices.Equal(a.Keys, b.Keys) && a.Persons == b.Persons && a.Events == b.Events && a.Population == b.Population && a.PersonDays == b.PersonDays
 	}) {
