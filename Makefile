@@ -14,6 +14,7 @@
 #   make differential   engines against the oracle on CASES random definitions
 #   make crash   kill -9 at many random instants
 #   make attack  the attacks on the Adult table, on more targets
+#   make tracker attacks on a count endpoint, and how many of a library's questions are answered
 
 GO      ?= go
 PKGS    ?= ./...
@@ -25,7 +26,7 @@ KILLS   ?= 50
 PERSONS ?= 1000000
 IDENTITIES ?= 10000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash attack clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash tracker attack clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -91,6 +92,9 @@ crash:
 
 attack:
 	GALIEN_ATTACK_TARGETS=60 $(GO) test -count 1 -v -timeout 30m ./attack
+
+tracker:
+	GALIEN_TRACKER=all GALIEN_LEDGER=library $(GO) test -count 1 -timeout 120m -run 'TestTracker|TestLibrary|TestEditing' -v ./ledger
 
 clean:
 	rm -rf bin demo fuzz-out

@@ -58,11 +58,21 @@ func (a *atoms) counted(s *roaring.Bitmap, fn func(atom, persons uint32)) {
 		}
 		a.counts[i]++
 	})
+	tell := func(i uint32) {
+		if n := a.counts[i]; n > 0 {
+			a.counts[i] = 0
+			fn(i, n)
+		}
+	}
+	if many := len(a.counts); len(touched) > many/16 {
+		for i := range many { // quicker than to sort
+			tell(uint32(i))
+		}
+		return
+	}
 	slices.Sort(touched)
 	for _, i := range touched {
-		n := a.counts[i]
-		a.counts[i] = 0
-		fn(i, n)
+		tell(i)
 	}
 }
 

@@ -157,7 +157,7 @@ func (d Decision) String() string {
 // Verdict is what became of an answer.
 type Verdict struct {
 	Numbers []Decision
-	// Reference names the last record of the ledger once the answer was in it.
+	// Reference names the last record that decided one of the numbers.
 	Reference string
 }
 
@@ -228,8 +228,9 @@ func (l *Ledger) Decide(ctx context.Context, a Ask) (Verdict, error) {
 			return Verdict{}, err
 		}
 		l.state.note(j.record)
+		j.last = j.record.Index
 	}
-	return Verdict{j.decisions, l.reference()}, nil
+	return Verdict{j.decisions, l.reference(j.last)}, nil
 }
 
 // judge judges the numbers of an answer and learns of them.
@@ -264,7 +265,8 @@ type judgement struct {
 	record    *Record
 	decisions []Decision
 	late      []func()
-	news      bool // there is something to write down
+	news      bool  // there is something to write down
+	last      int64 // the index of the last record that decided a number
 }
 
 // everyone takes the number of all who could be counted as known.
@@ -298,6 +300,7 @@ func (j *judgement) decide(i int) {
 	earlier := j.asked[question{n.Key, j.ask.Ground.Scope}]
 	for _, e := range earlier {
 		if e.ground == j.ask.Ground {
+			j.last = max(j.last, e.record.Index)
 			j.decisions = append(j.decisions, e.decision())
 			return
 		}

@@ -136,12 +136,12 @@ func (l *Ledger) lock(ctx context.Context, exclusive bool) (unlock func(), err e
 	}
 }
 
-// reference names the last record and its hash.
-func (l *Ledger) reference() string {
-	if len(l.state.records) == 0 {
+// reference names a record by its index and its hash.
+func (l *Ledger) reference(index int64) string {
+	if index >= int64(len(l.state.records)) {
 		return ""
 	}
-	return fmt.Sprintf("%d %s", len(l.state.records)-1, l.head)
+	return fmt.Sprintf("%d %s", index, l.hash(int(index)))
 }
 
 // load brings the state up to the file; the lock is held. A last line without an

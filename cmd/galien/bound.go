@@ -279,7 +279,14 @@ func (q *question) bind(ctx context.Context, t *tabulated, cleared disclosure.Cl
 	b.Cleared = cleared.Bound(func(row int, c disclosure.ClearedCell) disclosure.ClearedCell {
 		n := at[strings.Join(c.Keys, "\x00")]
 		persons, population := verdict.Numbers[n.persons], verdict.Numbers[n.population]
-		if !persons.Open() || !population.Open() || persons.Value > population.Value {
+		to := c
+		if persons.Outcome == ledger.Standing {
+			to.Persons = persons.Value
+		}
+		if population.Outcome == ledger.Standing {
+			to.Population, to.PersonDays = population.Value, population.Also
+		}
+		if !persons.Open() || !population.Open() || to.Persons > to.Population {
 			b.withheld++
 			why := persons
 			if persons.Open() {
@@ -291,7 +298,7 @@ func (q *question) bind(ctx context.Context, t *tabulated, cleared disclosure.Cl
 		if persons.Outcome == ledger.Standing || population.Outcome == ledger.Standing {
 			b.standing++
 		}
-		return disclosure.ClearedCell{Persons: persons.Value, Population: population.Value, PersonDays: population.Also}
+		return to
 	})
 	return b, nil
 }
@@ -316,12 +323,7 @@ func (t *tabulated) additive(d int, keys []string, single bool) (persons, popula
 // does, which must give the same.
 type twice struct {
 	*duckdb.Engine
-	naming *columnar.Engine
-}
-
-func (t twice) Close() error {
-	_ = t.naming.Close()
-	return t.Engine.Close()
+	naming func() (*columnar.Engine, error)
 }
 
 // CohortMembers asks both engines when members are to be told.
@@ -330,7 +332,12 @@ func (t twice) CohortMembers(ctx context.Context, p permit.Permitted, def *cohor
 	if err != nil || m == nil {
 		return s, err
 	}
-	other, err := t.naming.CohortMembers(ctx, p, def, m, func(cohort.Row) error { return nil })
+	naming, err := t.naming()
+	if err != nil {
+		return s, err
+	}
+	defer naming.Close()
+	other, err := naming.CohortMembers(ctx, p, def, m, func(cohort.Row) error { return nil })
 	if err == nil && !slices.Equal(s.Attrition, other.Attrition) {
 		err = galien.Errorf(galien.Internal, "count a cohort: two engines do not agree, so that nothing is answered under a permit that lets no rows out")
 	}
@@ -343,7 +350,12 @@ func (t twice) TableMembers(ctx context.Context, p permit.Permitted, def *cohort
 	if err != nil || m == nil {
 		return cells, err
 	}
-	other, err := t.naming.TableMembers(ctx, p, def, by, m)
+	naming, err := t.naming()
+	if err != nil {
+		return cells, err
+	}
+	defer naming.Close()
+	other, err := naming.TableMembers(ctx, p, def, by, m)
 	if err == nil && !slices.EqualFunc(cells, other, func(a, b cohort.Cell) bool {
 		return slices.Equal(a.Keys, b.Keys) && a.Persons == b.Persons && a.Events == b.Events && a.Population == b.Population && a.PersonDays == b.PersonDays
 	}) {

@@ -156,13 +156,7 @@ func (q *question) start(ctx context.Context, progress func(done, total int64)) 
 			return nil, nil, err
 		}
 		e.Progress = progress
-		both := twice{Engine: e}
-		if both.naming, err = q.columnar(q.snapshot); err != nil {
-			_ = e.Close()
-			remove()
-			return nil, nil, err
-		}
-		return both, func() { _ = both.Close(); remove() }, nil
+		return twice{e, func() (*columnar.Engine, error) { return q.columnar(q.snapshot) }}, func() { _ = e.Close(); remove() }, nil
 	}
 	e, err := q.columnar(q.snapshot)
 	if err != nil {

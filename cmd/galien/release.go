@@ -51,7 +51,7 @@ let out before, to whomever.`,
 				}
 			}
 			if published == 0 && bound.withheld > 0 {
-				return galien.Errorf(galien.Withheld, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
+				return galien.Errorf(galien.Denied, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
 			}
 			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(bound.Cells())), "published": strconv.Itoa(published), "ledger": bound.reference}
 			if err := q.gate.Deliver(ctx, t.permitted, outcome); err != nil {
