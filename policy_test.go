@@ -44,6 +44,7 @@ const (
 	yaml     = "github.com/goccy/go-yaml"
 	humanize = "github.com/dustin/go-humanize"
 	xmod     = "golang.org/x/mod"
+	xnet     = "golang.org/x/net"
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 	gonum    = "gonum.org/v1/gonum"
@@ -52,6 +53,7 @@ const (
 	xcrypto  = "golang.org/x/crypto"
 	xtext    = "golang.org/x/text"
 	roaring  = "github.com/RoaringBitmap/roaring"
+	cedar    = "github.com/cedar-policy/cedar-go"
 )
 
 // policy is the table of who may import whom. A package that is not in it
@@ -82,8 +84,9 @@ var policy = map[string]rule{
 	"lake/writer":        {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
 
 	// govern
-	"audit":  {third: []string{xmod, xsys}},
-	"permit": {first: []string{"audit", "cdm"}, third: []string{yaml, sqlite}},
+	"audit":         {third: []string{xmod, xsys}},
+	"permit":        {first: []string{"audit", "cdm", "permit/policy"}, third: []string{yaml, sqlite}},
+	"permit/policy": {third: []string{cedar}, pure: true},
 
 	// ask
 	"cohort":            {pure: true},
@@ -97,11 +100,14 @@ var policy = map[string]rule{
 	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "lake", "permit", "refdata"}, clock: true},
 
 	// release
-	"study":      {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
-	"disclosure": {pure: true},
-	"release":    {first: []string{"disclosure", "study"}},
-	"attack":     {first: []string{"cohort"}, third: []string{gonum}, pure: true},
-	"ledger":     {third: []string{roaring, xsys}},
+	"study":              {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
+	"disclosure":         {pure: true},
+	"disclosure/outputs": {first: []string{"disclosure"}, pure: true},
+	"release":            {first: []string{"disclosure", "study"}},
+	"release/check":      {first: []string{"disclosure", "disclosure/outputs"}, third: []string{xnet, yaml}, pure: true},
+	"release/airlock":    {first: []string{"audit", "permit", "release", "release/check"}, third: []string{xsys}},
+	"attack":             {first: []string{"cohort"}, third: []string{gonum}, pure: true},
+	"ledger":             {third: []string{roaring, xsys}},
 
 	// faces
 	"api": {third: []string{xsys}},
@@ -119,7 +125,7 @@ var walls = []struct {
 	to   []string
 	why  string
 }{
-	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "release"}, []string{"vault", "vault/link", "vault/linkfile", "record"},
+	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "disclosure/", "release", "release/"}, []string{"vault", "vault/link", "vault/linkfile", "record"},
 		"identities and health data are two worlds: they meet in the ingest command and in the wiring only (hand over a function or a value from cmd/galien)"},
 	{[]string{"vault", "vault/"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
 		"the vault knows no health data"},
