@@ -48,13 +48,13 @@ func Effects(t *testing.T, open Open, parts []string) {
 			engine = opened(t, open, tables) // when it is first asked
 			return engine(ctx, def)
 		}
-	}, func(def *cohort.Definition) string { return answerWords(t, oracle, def) },
-		func(def *cohort.Definition) string { return answerWords(t, engine, def) })
+	}, func(def *cohort.Definition) string { return answerText(t, oracle, def) },
+		func(def *cohort.Definition) string { return answerText(t, engine, def) })
 }
 
-// answerWords is an answer in full; "" for a definition that is refused, or that
+// answerText is an answer in full; "" for a definition that is refused, or that
 // no event enters, where little can change.
-func answerWords(t *testing.T, run Run, def *cohort.Definition) string {
+func answerText(t *testing.T, run Run, def *cohort.Definition) string {
 	t.Helper()
 	rows, summary, err := run(t.Context(), def)
 	if err != nil && galien.KindOf(err) != galien.Invalid {
