@@ -41,17 +41,16 @@ func TestAttackCommand(t *testing.T) {
 		var reports []attack.Report
 		for _, format := range []string{"csv", "parquet"} {
 			mustGalien(t, "extract", hub, "--permit", steward, "--cohort", celecoxib, "--out", at(format), "--format", format)
-			for _, again := range []string{"-1", "-2"} {
-				mustGalien(t, "attack", hub, "--permit", steward, "--extract", at(format), "--targets", "100", "--out", at(format+again))
-			}
-			for _, name := range []string{scorecardJSON, scorecardEnglish, scorecardFrench} {
-				a, errA := os.ReadFile(at(filepath.Join(format+"-1", name)))
-				b, errB := os.ReadFile(at(filepath.Join(format+"-2", name)))
-				if errA != nil || errB != nil || !bytes.Equal(a, b) {
-					t.Errorf("%s: two scorecards of one seed differ in %s", format, name)
-				}
-			}
+			mustGalien(t, "attack", hub, "--permit", steward, "--extract", at(format), "--targets", "100", "--out", at(format+"-1"))
 			reports = append(reports, readScorecard(t, at(format+"-1")))
+		}
+		mustGalien(t, "attack", hub, "--permit", steward, "--extract", at("csv"), "--targets", "100", "--out", at("csv-2"))
+		for _, name := range []string{scorecardJSON, scorecardEnglish, scorecardFrench} {
+			a, errA := os.ReadFile(at(filepath.Join("csv-1", name)))
+			b, errB := os.ReadFile(at(filepath.Join("csv-2", name)))
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("two scorecards of one seed differ in %s", name)
+			}
 		}
 		// 1,800 persons took celecoxib while observed, as published.
 		if m := reports[0].Measures; m == nil || m.Persons != 1800 {
