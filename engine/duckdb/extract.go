@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -174,6 +175,8 @@ func (r *run) extractColumns(t cdm.Table, terms permit.Terms, s permit.Scope) (c
 			expression, content = r.pseudonym(t.Name, c.Name), "id of this permit"
 		case c.References != "" && !target.Vocabulary && c.Type == cdm.Integer:
 			expression, content = r.pseudonym(c.References, c.Name), "id of this permit"
+		case t.Name == "cost" && c.Name == "cost_event_id":
+			expression, content = r.pricedRow(), "id of this permit, in the table of its domain"
 		case strings.HasSuffix(c.Name, "event_id") || c.Name == "episode_parent_id":
 			expression, content = leftOut(c), "left out: may refer to a row of any table"
 		case c.Type == cdm.Date || c.Type == cdm.Datetime:
@@ -207,6 +210,15 @@ func sourceWords(c cdm.Column) bool {
 
 func (r *run) pseudonym(table, column string) string {
 	return fmt.Sprintf("%s(%s, t.%s)", r.idFunction, duck.Quote(table), duck.Ident(column))
+}
+
+// pricedRow is the permit's id of the row that a cost is of.
+func (r *run) pricedRow() string {
+	table := "CASE t.cost_domain_id"
+	for _, domain := range slices.Sorted(maps.Keys(cdm.Priced())) {
+		table += " WHEN " + duck.Quote(domain) + " THEN " + duck.Quote(cdm.Priced()[domain])
+	}
+	return fmt.Sprintf("%s(%s END, t.cost_event_id)", r.idFunction, table)
 }
 
 // cut moves a date outside a window to its edge. A row is there because it
