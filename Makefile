@@ -14,6 +14,8 @@
 #   make differential   engines against the oracle on CASES random definitions
 #   make crash   kill -9 at many random instants, and 1,000 between an entry and its answer
 #   make tamper  every bit of a log and of a proof, flipped alone
+#   make attack  the attacks on the Adult table, on more targets
+#   make tracker attacks on a count endpoint, and how many of a library's questions are answered
 
 GO      ?= go
 PKGS    ?= ./...
@@ -25,7 +27,7 @@ KILLS   ?= 50
 PERSONS ?= 1000000
 IDENTITIES ?= 10000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash tamper matrix clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash tamper tracker attack matrix clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -96,6 +98,12 @@ crash:
 
 tamper:
 	GALIEN_TAMPER=all CGO_ENABLED=0 $(GO) test -count 1 -timeout 60m -run 'EveryBit|NothingOfABundle' -v ./audit ./cmd/galien-verify
+
+attack:
+	GALIEN_ATTACK_TARGETS=60 $(GO) test -count 1 -v -timeout 30m ./attack
+
+tracker:
+	GALIEN_TRACKER=all GALIEN_LEDGER=library $(GO) test -count 1 -timeout 120m -run 'TestTracker|TestLibrary|TestEditing' -v ./ledger
 
 clean:
 	rm -rf bin demo fuzz-out

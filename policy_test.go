@@ -52,6 +52,7 @@ const (
 	circl    = "github.com/cloudflare/circl"
 	xcrypto  = "golang.org/x/crypto"
 	xtext    = "golang.org/x/text"
+	roaring  = "github.com/RoaringBitmap/roaring"
 	cedar    = "github.com/cedar-policy/cedar-go"
 )
 
@@ -105,6 +106,8 @@ var policy = map[string]rule{
 	"release":            {first: []string{"disclosure", "study"}},
 	"release/check":      {first: []string{"disclosure", "disclosure/outputs"}, third: []string{xnet, yaml}, pure: true},
 	"release/airlock":    {first: []string{"audit", "permit", "release", "release/check"}, third: []string{xsys}},
+	"attack":             {first: []string{"cohort"}, third: []string{gonum}, pure: true},
+	"ledger":             {third: []string{roaring, xsys}},
 
 	// faces
 	"api": {third: []string{xsys}},
@@ -127,6 +130,8 @@ var walls = []struct {
 		"identities and health data are two worlds: they meet in the ingest command and in the wiring only (hand over a function or a value from cmd/galien)"},
 	{[]string{"vault", "vault/"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
 		"the vault knows no health data"},
+	{[]string{"ledger"}, []string{"vault", "lake", "permit", "engine/columnar", "engine/duckdb", "engine/oracle"},
+		"the ledger judges sets of person keys that it is given, and knows neither who they are nor what they have"},
 	{[]string{"permit", "audit"}, []string{"lake", "engine/columnar", "engine/duckdb", "engine/oracle", "engine/sqlplan", "vault"},
 		"the gate decides and writes down; it reads no data"},
 	{[]string{"api"}, []string{"vault", "lake", "engine/columnar", "engine/duckdb", "engine/oracle", "permit"},

@@ -143,6 +143,9 @@ type Step struct {
 	Reason  string `json:"reason"`
 	Events  any    `json:"events"`
 	Persons any    `json:"persons"`
+	// Note says why a number is withheld that is not small, or where it stands
+	// from.
+	Note string `json:"note,omitempty"`
 }
 
 // MaskCount counts what met exactly the inclusion rules of a mask: events in

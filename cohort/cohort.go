@@ -233,6 +233,19 @@ type Summary struct {
 	Inclusion     []MaskCount // only with inclusion rules; ordered by mode, mask
 }
 
+// Members are told who is behind the numbers of an answer, some persons at a
+// time, each once for a number.
+type Members struct {
+	// Observed is told who could be counted: those with an observation period.
+	Observed func(persons []galien.PersonID)
+	// Left is told, for a cohort, who is left after a step of the attrition, and
+	// how many events each has there.
+	Left func(step int, persons []galien.PersonID, events []int64)
+	// Cell is told, for a table, who has a period in a cell of it, and who is
+	// observed there.
+	Cell func(keys []string, entered, observed []galien.PersonID)
+}
+
 // Dimension is a column of a tabulation.
 type Dimension string
 

@@ -26,8 +26,8 @@ func newCohortCountCommand() *cobra.Command {
 		Use:   "count HUB --permit P FILE.json",
 		Short: "Count a cohort's persons and periods, with attrition",
 		Long: `Count the persons and periods of a cohort, and what each step leaves. Under a
-permit that lets no rows out, small numbers, and numbers that would give one
-away by subtraction, are withheld.
+permit that lets no rows out, small numbers are withheld, and numbers that would
+give one away by arithmetic with anything that the hub let out before.
 
 When galien serve answers for the hub, the question is put to it, and the answer
 is the same. --engine, --memory, --threads and --explain ask in this process.`,
@@ -83,7 +83,7 @@ is the same. --engine, --memory, --threads and --explain ask in this process.`,
 
 // counter is what a count asks of an engine.
 type counter interface {
-	Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error)
+	CohortMembers(ctx context.Context, p permit.Permitted, def *cohort.Definition, m *cohort.Members, yield func(cohort.Row) error) (cohort.Summary, error)
 }
 
 // counted is a cohort's counts as its permit lets them be shown.
@@ -110,15 +110,29 @@ func (q *question) count(ctx context.Context, d definition, start func() (counte
 	}
 	defer stop()
 	var in audit.Persons
-	s, err := e.Cohort(ctx, p, d.def, func(r cohort.Row) error { in.Add(r.Person); return nil })
+	var who *behind
+	var members *cohort.Members
+	if ledgerBound(p) {
+		who = newBehind(d.def)
+		members = who.members()
+	}
+	s, err := e.CohortMembers(ctx, p, d.def, members, func(r cohort.Row) error { in.Add(r.Person); return nil })
 	if err != nil {
 		return counted{}, err
 	}
-	c := counted{snapshot: p.Snapshot(), permit: p.PermitID(), steps: clearedSteps(p, s)}
-	if p.Level() == permit.LevelRows {
+	c := counted{snapshot: p.Snapshot(), permit: p.PermitID()}
+	var outcome map[string]string
+	if who != nil {
+		var reference string
+		if c.steps, reference, err = q.boundSteps(ctx, p, d.def, s, who); err != nil {
+			return counted{}, err
+		}
+		outcome = map[string]string{"ledger": reference}
+	} else {
+		c.steps, _ = stepsOf(s)
 		c.inclusion = s.Inclusion
 	}
-	if err := q.deliver(ctx, p, &in, nil); err != nil {
+	if err := q.deliver(ctx, p, &in, outcome); err != nil {
 		return counted{}, err
 	}
 	return c, nil
@@ -142,22 +156,13 @@ func (q *question) countServed(ctx context.Context, dir string, d definition, te
 // shownStep is a step of attrition as a permit lets it be shown.
 type shownStep = api.Step
 
-// clearedSteps shows the attrition in full under a permit that lets rows out,
-// and through disclosure control under any other.
-func clearedSteps(p permit.Permitted, s cohort.Summary) []shownStep {
-	var all []shownStep
-	var raw []disclosure.Step
+// stepsOf is the attrition in full, to be shown and to be cleared.
+func stepsOf(s cohort.Summary) (all []shownStep, raw []disclosure.Step) {
 	for _, a := range s.Attrition {
 		all = append(all, shownStep{Step: a.Name, Reason: a.Reason, Events: a.Events, Persons: a.Persons})
 		raw = append(raw, disclosure.Step{Reason: a.Reason, Events: a.Events, Persons: a.Persons})
 	}
-	if p.Level() == permit.LevelRows {
-		return all
-	}
-	for i, c := range disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold}) {
-		all[i].Events, all[i].Persons = c.Events, c.Persons
-	}
-	return all
+	return all, raw
 }
 
 func (c counted) print(w io.Writer, asJSON bool) error {
@@ -177,5 +182,18 @@ func printSteps(w io.Writer, steps []shownStep) error {
 	for _, s := range steps {
 		fmt.Fprintf(t, "%s\t%v\t%v\t%s\n", printable(s.Step), s.Events, s.Persons, s.Reason)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	told := map[string]bool{}
+	for _, s := range steps {
+		if s.Note == "" || told[s.Note] {
+			continue
+		}
+		if told[s.Note] = true; len(told) == 1 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s: %s\n", printable(s.Step), s.Note)
+	}
+	return nil
 }

@@ -42,8 +42,9 @@ a folder stands for its *.json files. The id of a cohort is the first number in
 its file's name, or --id for a single file. subject_id is the lake's person key,
 and dates are as exact as the permit's. Under a permit that lets no rows out,
 cohort.csv and inclusion.csv are not written; counts.csv has the numbers of
-persons and periods, where small ones and those that would give one away by
-subtraction within a definition are withheld.`,
+persons and periods, where small ones are withheld, and those that would give one
+away by arithmetic with anything that the hub let out before; withheld.csv says
+why.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" && !explain {
@@ -84,10 +85,10 @@ type cohortQuestion struct {
 // eachAlone answers questions one after the other: yield is given the rows of
 // question i, then done its summary, or the error of a definition that is
 // refused. It stops at the first error of yield, of done, or of another kind.
-func eachAlone(ctx context.Context, e cohortEngine, questions []cohortQuestion, yield func(i int, r cohort.Row) error, done func(i int, s cohort.Summary, err error) error) error {
+func eachAlone(ctx context.Context, e cohortEngine, questions []cohortQuestion, members func(i int) *cohort.Members, yield func(i int, r cohort.Row) error, done func(i int, s cohort.Summary, err error) error) error {
 	for i, q := range questions {
 		var stopped error
-		s, err := e.Cohort(ctx, q.permitted, q.def, func(r cohort.Row) error {
+		s, err := e.CohortMembers(ctx, q.permitted, q.def, members(i), func(r cohort.Row) error {
 			stopped = yield(i, r)
 			return stopped
 		})
@@ -105,10 +106,10 @@ func eachAlone(ctx context.Context, e cohortEngine, questions []cohortQuestion, 
 }
 
 // together is eachAlone with an engine that answers many questions at once.
-func together(ctx context.Context, e *columnar.Engine, questions []cohortQuestion, yield func(i int, r cohort.Row) error, done func(i int, s cohort.Summary, err error) error) error {
+func together(ctx context.Context, e *columnar.Engine, questions []cohortQuestion, members func(i int) *cohort.Members, yield func(i int, r cohort.Row) error, done func(i int, s cohort.Summary, err error) error) error {
 	all := make([]columnar.Question, len(questions))
 	for i, q := range questions {
-		all[i] = columnar.Question{Permitted: q.permitted, Definition: q.def}
+		all[i] = columnar.Question{Permitted: q.permitted, Definition: q.def, Members: members(i)}
 	}
 	return e.Cohorts(ctx, all, yield, func(i int, s cohort.Summary, err error) error {
 		if err != nil && !refusable(err) {
@@ -174,6 +175,8 @@ type cohortRun struct {
 	answered  []permit.Permitted
 	refused   []refusal
 	prov      []definitionProvenance
+	behind    *behind // the numbers of the question that is being answered
+	reference string  // of the ledger
 }
 
 // noneRun is the error of a run without an answer.
@@ -236,8 +239,19 @@ func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition
 		r.in.Add(row.Person)
 		return r.answer.row(r.questions[first+i].id, row)
 	}
+	// Questions are told of one after the other.
+	members := func(i int) *cohort.Members {
+		c := r.questions[first+i]
+		if !ledgerBound(c.permitted) {
+			return nil
+		}
+		return &cohort.Members{
+			Observed: func(persons []galien.PersonID) { r.gather(c).Observed(persons) },
+			Left:     func(step int, persons []galien.PersonID, events []int64) { r.gather(c).Left(step, persons, events) },
+		}
+	}
 	done := func(i int, s cohort.Summary, err error) error {
-		if err := r.finish(first+i, s, err); err != nil {
+		if err := r.finish(ctx, first+i, s, err); err != nil {
 			return err
 		}
 		if r.work != nil {
@@ -246,9 +260,9 @@ func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition
 		return nil
 	}
 	if many, ok := e.(*columnar.Engine); ok {
-		err = together(ctx, many, r.questions[first:], row, done)
+		err = together(ctx, many, r.questions[first:], members, row, done)
 	} else {
-		err = eachAlone(ctx, e, r.questions[first:], row, done)
+		err = eachAlone(ctx, e, r.questions[first:], members, row, done)
 	}
 	if err != nil {
 		if r.work != nil && r.finished > first {
@@ -349,14 +363,40 @@ func (r *cohortRun) table(o *output) func(name string, header ...string) (*table
 	return o.table
 }
 
+// gather is told who is behind the numbers of the question that is being
+// answered.
+func (r *cohortRun) gather(c cohortQuestion) *cohort.Members {
+	if r.behind == nil {
+		r.behind = newBehind(c.def)
+	}
+	return r.behind.members()
+}
+
+// steps is what is shown of a question's attrition.
+func (r *cohortRun) steps(ctx context.Context, c cohortQuestion, s cohort.Summary) (steps []shownStep, err error) {
+	if !ledgerBound(c.permitted) {
+		steps, _ = stepsOf(s)
+		return steps, nil
+	}
+	r.gather(c)
+	steps, r.reference, err = r.q.boundSteps(ctx, c.permitted, c.def, s, r.behind)
+	return steps, err
+}
+
 // finish ends question i with its summary, or with the reason why the engine
-// refused its definition.
-func (r *cohortRun) finish(i int, s cohort.Summary, reason error) error {
+// refused its definition. What the answer shows is in the ledger before it is
+// written anywhere else.
+func (r *cohortRun) finish(ctx context.Context, i int, s cohort.Summary, reason error) error {
 	c := r.questions[i]
+	defer func() { r.behind = nil }()
 	switch {
 	case reason == nil:
+		steps, err := r.steps(ctx, c, s)
+		if err != nil {
+			return err
+		}
 		r.answers(c)
-		if err := r.answer.summary(c.id, c.permitted, s); err != nil {
+		if err := r.answer.summary(c.id, steps, s); err != nil {
 			return err
 		}
 	case r.work == nil:
@@ -406,7 +446,11 @@ func (r *cohortRun) deliver(ctx context.Context, o *output, engine string) error
 	if err := writeRefused(o, r.refused); err != nil {
 		return err
 	}
-	if err := r.q.deliverAll(ctx, r.answered, &r.in, nil); err != nil {
+	var outcome map[string]string
+	if r.reference != "" {
+		outcome = map[string]string{"ledger": r.reference}
+	}
+	if err := r.q.deliverAll(ctx, r.answered, &r.in, outcome); err != nil {
 		if r.work != nil && galien.KindOf(err) == galien.Denied {
 			r.work.keep = false // the permit ended: nothing of the answer stays
 		}
@@ -425,6 +469,7 @@ func (r *cohortRun) deliver(ctx context.Context, o *output, engine string) error
 type answer struct {
 	tables                               []*table
 	cohort, counts, attrition, inclusion *table
+	withheld                             *table
 	names                                map[galien.PersonID]string // nil: the lake's keys
 	scope                                permit.Scope
 }
@@ -444,7 +489,10 @@ func (a *answer) open(ctx context.Context, q *question, newTable func(name strin
 		return err
 	}
 	if p.Level() != permit.LevelRows {
-		return start(&a.counts, "counts.csv", "cohort_definition_id", "persons", "periods")
+		if err := start(&a.counts, "counts.csv", "cohort_definition_id", "persons", "periods"); err != nil {
+			return err
+		}
+		return start(&a.withheld, "withheld.csv", "cohort_definition_id", "step", "note")
 	}
 	if err := start(&a.cohort, "cohort.csv", "cohort_definition_id", "subject_id", "cohort_start_date", "cohort_end_date"); err != nil {
 		return err
@@ -483,10 +531,13 @@ func (a *answer) row(id int64, r cohort.Row) error {
 }
 
 // summary writes what is said of a cohort as a whole.
-func (a *answer) summary(id int64, p permit.Permitted, s cohort.Summary) error {
+func (a *answer) summary(id int64, steps []shownStep, s cohort.Summary) error {
 	var err error
-	steps := clearedSteps(p, s)
 	for _, c := range steps {
+		if a.withheld != nil && c.Note != "" {
+			a.withheld.number(id)
+			err = cmp.Or(err, a.withheld.row(c.Step, c.Note))
+		}
 		a.attrition.number(id)
 		err = cmp.Or(err, a.attrition.row(c.Step, c.Reason, fmt.Sprint(c.Events), fmt.Sprint(c.Persons)))
 	}

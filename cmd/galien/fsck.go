@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"galien"
+	"galien/audit"
 	"galien/lake"
+	"galien/permit"
 	"galien/source/omop"
 	"galien/source/snds"
 	"galien/vault"
@@ -18,9 +21,10 @@ func newFsckCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "fsck HUB",
-		Short: "Verify the lake, the vault, the quarantine, the permits and the audit log",
+		Short: "Verify the lake, the vault, the quarantine, the permits, the ledger and the audit log",
 		Long: `Verify everything that the hub holds: manifests, hashes and row counts of the
-lake, the audit log, the vault and its keys against the lake's persons, the
+lake, the audit log, the ledger of everything released and that it has what the
+audit log refers to, the vault and its keys against the lake's persons, the
 quarantine against the lake and the vault, and every row of permits, roles and
 oppositions, the steps of permits and roles against the audit log. Every problem is printed; damage ends
 with exit code 7. Leftovers of an interrupted load are notes: the next load
@@ -50,8 +54,8 @@ removes them.`,
 					fmt.Fprintf(out, "%s: %s: %s\n", word, p.Part, p.Text)
 				}
 				if r.OK {
-					fmt.Fprintf(out, "OK: %d lake files, %d person keys, %d rows in quarantine, %d permits, %d audit entries.\n",
-						r.LakeFiles, r.PersonKeys, r.Quarantined, r.Permits, r.AuditEntries)
+					fmt.Fprintf(out, "OK: %d lake files, %d person keys, %d rows in quarantine, %d permits, %d ledger records, %d audit entries.\n",
+						r.LakeFiles, r.PersonKeys, r.Quarantined, r.Permits, r.Released, r.AuditEntries)
 				}
 			}
 			if !r.OK {
@@ -73,6 +77,7 @@ type fsckReport struct {
 	Permits       int           `json:"permits"`
 	AuditEntries  int64         `json:"audit_entries"`
 	AirlockGroups int           `json:"airlock_groups"`
+	Released      int           `json:"ledger_records"`
 	Problems      []fsckProblem `json:"problems"`
 }
 
@@ -140,6 +145,9 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 			return nil, err
 		}
 		r.AuditEntries = verified.Entries
+		if r.Released, err = h.checkReleased(ctx, log); damage("ledger", err) != nil {
+			return nil, err
+		}
 	}
 	store, err := h.permits()
 	if err == nil {
@@ -225,4 +233,28 @@ func (h *hub) checkForgotten(ctx context.Context, v *vault.Vault, r *fsckReport)
 		r.Problems = append(r.Problems, fsckProblem{"hub", text, true})
 	}
 	return nil
+}
+
+// checkReleased checks the ledger of everything released, and that it has what
+// the audit log refers to. It returns how many records it has.
+func (h *hub) checkReleased(ctx context.Context, log *audit.Log) (int, error) {
+	var references []string
+	err := log.Entries(ctx, func(_ int64, e audit.Entry) error {
+		questions, err := permit.Questions(e)
+		for _, q := range questions {
+			if r := q.Details["ledger"]; r != "" {
+				references = append(references, r)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	l, err := h.released()
+	if err != nil {
+		return 0, err
+	}
+	slices.Sort(references)
+	return l.Check(ctx, slices.Compact(references))
 }

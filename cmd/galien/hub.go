@@ -17,6 +17,7 @@ import (
 	"galien"
 	"galien/audit"
 	"galien/lake"
+	"galien/ledger"
 	"galien/permit"
 	"galien/vault"
 )
@@ -33,6 +34,7 @@ const (
 	quarantineDir = "quarantine"
 	ledgerFile    = "vocabularies.ndjson"
 	metaFile      = "meta.db"
+	releasedDir   = "ledger"
 
 	vaultSocket = "vault.sock"
 	vaultLock   = "vault.lock"
@@ -59,6 +61,7 @@ type hub struct {
 	vaultOpen   *vault.Vault
 	auditOpen   *audit.Log
 	permitsOpen *permit.Store
+	ledgerOpen  *ledger.Ledger
 }
 
 // createHub makes a hub in a folder that is empty or does not exist. The
@@ -233,6 +236,14 @@ func (h *hub) permits() (s *permit.Store, err error) {
 		h.permitsOpen, err = permit.OpenStore(h.path(metaFile))
 	}
 	return h.permitsOpen, err
+}
+
+// released opens the ledger of everything released, and makes it the first time.
+func (h *hub) released() (l *ledger.Ledger, err error) {
+	if h.ledgerOpen == nil {
+		h.ledgerOpen, err = ledger.Open(h.path(releasedDir))
+	}
+	return h.ledgerOpen, err
 }
 
 // gate returns the gate of the account that runs the process.

@@ -120,10 +120,15 @@ func (o *output) table(name string, header ...string) (*table, error) {
 // json writes a value as an indented JSON file.
 func (o *output) json(name string, value any) error {
 	b, err := json.MarshalIndent(value, "", "  ")
-	if err == nil {
-		err = os.WriteFile(o.path(name), append(b, '\n'), 0o600)
-	}
 	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return o.file(name, append(b, '\n'))
+}
+
+// file writes a whole file.
+func (o *output) file(name string, b []byte) error {
+	if err := os.WriteFile(o.path(name), b, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil

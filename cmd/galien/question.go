@@ -70,8 +70,8 @@ func parseDefinition(path string, b []byte, id int64) (definition, error) {
 
 // cohortEngine is what the commands ask of either engine.
 type cohortEngine interface {
-	Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error)
-	Table(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Cell, error)
+	counter
+	TableMembers(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension, m *cohort.Members) ([]cohort.Cell, error)
 	Version(ctx context.Context) (string, error)
 	Close() error
 }
@@ -91,6 +91,7 @@ type question struct {
 	threads                  int
 
 	hub      *hub
+	actor    string // who asks
 	gate     *permit.Gate
 	snapshot *lake.Snapshot
 }
@@ -116,6 +117,7 @@ func (q *question) open(dir string) (err error) {
 	if q.hub, err = openHub(dir); err != nil {
 		return err
 	}
+	q.actor = q.hub.actor
 	if q.gate, err = q.hub.gate(); err != nil {
 		return errors.Join(err, q.hub.close())
 	}
@@ -154,7 +156,7 @@ func (q *question) start(ctx context.Context, progress func(done, total int64)) 
 			return nil, nil, err
 		}
 		e.Progress = progress
-		return e, func() { _ = e.Close(); remove() }, nil
+		return twice{e, func() (*columnar.Engine, error) { return q.columnar(q.snapshot) }}, func() { _ = e.Close(); remove() }, nil
 	}
 	e, err := q.columnar(q.snapshot)
 	if err != nil {

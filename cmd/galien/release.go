@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"galien"
 	"galien/permit"
 	"galien/release"
 )
@@ -21,7 +22,8 @@ and write to DIR, a new or empty folder: table.csv, decision.json (how much is
 withheld, and the hash of the table), provenance.json and README.txt.
 
 A cell under the permit's threshold never leaves, nor any that would give one
-away by subtraction from the margins. No person reviews the table: what people made
+away by subtraction from the margins, or by arithmetic with anything that the hub
+let out before, to whomever. No person reviews the table: what people made
 leaves by galien airlock. Both are in the public register (galien airlock register).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,15 +40,22 @@ leaves by galien airlock. Both are in the public register (galien airlock regist
 			if err != nil {
 				return err
 			}
+			bound, err := q.bind(ctx, t, cleared)
+			if err != nil {
+				return err
+			}
 			// What leaves is decided here; the entry precedes the files.
 			published := 0
-			for _, c := range cleared.Cells() {
+			for _, c := range bound.Cells() {
 				if !c.Withheld {
 					published++
 				}
 			}
-			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(cleared.Cells())), "published": strconv.Itoa(published)}
-			files, decision, err := release.Make(cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
+			if published == 0 && bound.withheld > 0 {
+				return galien.Errorf(galien.Withheld, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
+			}
+			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(bound.Cells())), "published": strconv.Itoa(published), "ledger": bound.reference}
+			files, decision, err := release.Make(bound.Cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
 				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
 			if err != nil {
 				return err
@@ -63,6 +72,9 @@ leaves by galien airlock. Both are in the public register (galien airlock regist
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d rows: %d published, %d withheld (threshold %d), to %s\n",
 				decision.Rows, decision.Published, decision.Withheld, decision.Threshold, out)
+			for _, n := range bound.notes() {
+				fmt.Fprintln(cmd.OutOrStdout(), n)
+			}
 			return nil
 		},
 	}

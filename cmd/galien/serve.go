@@ -84,6 +84,9 @@ func newServedHub(q *question, log *slog.Logger) (*servedHub, error) {
 	if _, err = q.hub.lake(); err != nil {
 		return nil, err
 	}
+	if _, err = q.hub.released(); err != nil {
+		return nil, err
+	}
 	h.engine = &keptEngine{open: func(s *lake.Snapshot) (servedEngine, error) {
 		e, err := q.columnar(s)
 		if err != nil {
@@ -109,7 +112,8 @@ func (h *servedHub) count(ctx context.Context, uid int, ask api.CountQuestion) (
 	if err != nil {
 		return api.CountAnswer{}, err
 	}
-	q := question{permitID: ask.Permit, hub: h.hub, gate: permit.NewGate(h.store, h.log, accountOf(uid), h.hub.now)}
+	actor := accountOf(uid)
+	q := question{permitID: ask.Permit, hub: h.hub, actor: actor, gate: permit.NewGate(h.store, h.log, actor, h.hub.now)}
 	if q.snapshot, err = h.hub.snapshot(); err != nil {
 		return api.CountAnswer{}, err
 	}

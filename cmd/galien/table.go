@@ -37,18 +37,34 @@ the house. Under any other it is shown as galien release would let it leave.`,
 				return err
 			}
 			defer q.close()
-			lines, err := t.lines()
+			lines, bound, err := t.lines(ctx, &q)
 			if err != nil {
 				return err
 			}
-			if err := q.deliver(ctx, t.permitted, nil, map[string]string{"by": by}); err != nil {
+			outcome := map[string]string{"by": by}
+			if bound.reference != "" {
+				outcome["ledger"] = bound.reference
+			}
+			if err := q.deliver(ctx, t.permitted, nil, outcome); err != nil {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
-					"by": t.by, "cells": lines, "snapshot": q.snapshot.ID, "permit": t.permitted.PermitID()})
+				answer := map[string]any{"by": t.by, "cells": lines, "snapshot": q.snapshot.ID, "permit": t.permitted.PermitID()}
+				if notes := bound.notes(); len(notes) > 0 {
+					answer["notes"] = notes
+				}
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(answer)
 			}
-			return printTable(cmd.OutOrStdout(), t.by, lines)
+			if err := printTable(cmd.OutOrStdout(), t.by, lines); err != nil {
+				return err
+			}
+			for i, n := range bound.notes() {
+				if i == 0 {
+					fmt.Fprintln(cmd.OutOrStdout())
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), n)
+			}
+			return nil
 		},
 	}
 	q.flags(cmd)
@@ -71,6 +87,7 @@ type tabulated struct {
 	engine     string
 	by         []cohort.Dimension
 	cells      []cohort.Cell
+	behind     *behind // nil where the ledger has no say
 }
 
 // tabulate opens the hub, asks for permission and counts. The caller closes q
@@ -108,7 +125,12 @@ func tabulate(ctx context.Context, cmd *cobra.Command, q *question, dir, file, b
 	}
 	defer stop()
 	t := &tabulated{permitted: p, definition: d, by: dims}
-	if t.cells, err = e.Table(ctx, p, d.def, dims); err != nil {
+	var members *cohort.Members
+	if ledgerBound(p) {
+		t.behind = newBehind(d.def)
+		members = t.behind.members()
+	}
+	if t.cells, err = e.TableMembers(ctx, p, d.def, dims, members); err != nil {
 		return nil, err
 	}
 	t.engine, err = e.Version(ctx)
@@ -135,7 +157,7 @@ type tableLine struct {
 }
 
 // lines is the table as the permit lets it be shown.
-func (t *tabulated) lines() ([]tableLine, error) {
+func (t *tabulated) lines(ctx context.Context, q *question) ([]tableLine, boundTable, error) {
 	var all []tableLine
 	add := func(keys []string, withheld bool, persons, population, days int64) {
 		l := tableLine{Keys: keys, Withheld: withheld}
@@ -151,16 +173,20 @@ func (t *tabulated) lines() ([]tableLine, error) {
 		for _, c := range t.cells {
 			add(c.Keys, false, c.Persons, c.Population, c.PersonDays)
 		}
-		return all, nil
+		return all, boundTable{}, nil
 	}
 	cleared, _, err := t.clear()
 	if err != nil {
-		return nil, err
+		return nil, boundTable{}, err
 	}
-	for _, c := range cleared.Cells() {
+	bound, err := q.bind(ctx, t, cleared)
+	if err != nil {
+		return nil, boundTable{}, err
+	}
+	for _, c := range bound.Cells() {
 		add(c.Keys, c.Withheld, c.Persons, c.Population, c.PersonDays)
 	}
-	return all, nil
+	return all, bound, nil
 }
 
 func printTable(w io.Writer, by []cohort.Dimension, lines []tableLine) error {

@@ -16,6 +16,8 @@ type asker struct {
 	w      *worker
 	plan   *plan
 	stripe stripe
+	// named is set when who is behind each number is asked for.
+	named bool
 }
 
 // worker is memory that is used again from one stripe to the next.
@@ -81,13 +83,39 @@ func (a *asker) cursor(u uses) (*cursor, error) {
 func (a *asker) observed() (*observed, error) { return a.e.observed(a.stripe, a.plan.scope) }
 
 // tally counts events and the persons who have them.
-type tally struct{ events, persons int64 }
+type tally struct {
+	events, persons int64
+	who             []member // only when members are asked for
+}
+
+// member is a person of a tally with the number of events.
+type member struct {
+	place  uint16
+	events int64
+}
 
 // answer is what a plan gives for one stripe.
 type answer struct {
-	rows  []cohort.Row
-	steps []tally
-	masks map[[2]int64]int64 // mode, mask
+	rows     []cohort.Row
+	steps    []tally
+	masks    map[[2]int64]int64 // mode, mask
+	observed []uint16           // only when members are asked for
+}
+
+// tell tells members who is behind the numbers of a stripe.
+func (a *answer) tell(s stripe, m *cohort.Members) {
+	observed := make([]galien.PersonID, len(a.observed))
+	for i, place := range a.observed {
+		observed[i] = s.first() + galien.PersonID(place)
+	}
+	m.Observed(observed)
+	for step, t := range a.steps {
+		persons, events := make([]galien.PersonID, len(t.who)), make([]int64, len(t.who))
+		for i, one := range t.who {
+			persons[i], events[i] = s.first()+galien.PersonID(one.place), one.events
+		}
+		m.Left(step, persons, events)
+	}
 }
 
 // qualified is the index events of a plan: entry events after the additional
@@ -102,13 +130,18 @@ func (a *asker) answer() (*answer, error) {
 	type key struct {
 		stripe stripe
 		part   cohort.Key
+		named  bool
 	}
-	q, err := cacheGet(a.e.parts, key{a.stripe, a.plan.qualified}, func() (*qualified, int64, error) {
+	q, err := cacheGet(a.e.parts, key{a.stripe, a.plan.qualified, a.named}, func() (*qualified, int64, error) {
 		q, err := a.qualify()
 		if err != nil {
 			return nil, 0, err
 		}
-		return q, int64(len(q.person))*30 + 1024, nil
+		size := int64(len(q.person))*30 + 1024
+		for _, t := range q.steps {
+			size += int64(len(t.who)) * 16
+		}
+		return q, size, nil
 	})
 	if err != nil {
 		return nil, err
@@ -128,7 +161,7 @@ func (a *asker) answer() (*answer, error) {
 		out.masks = counted(q.index, masks)
 		for rule := range def.Rules {
 			through := int64(1)<<(rule+1) - 1
-			out.steps = append(out.steps, count(q.person, func(i int) bool { return masks[i]&through == through }))
+			out.steps = append(out.steps, a.count(q.person, func(i int) bool { return masks[i]&through == through }))
 		}
 		all := int64(1)<<len(def.Rules) - 1
 		for i, m := range masks {
@@ -138,38 +171,56 @@ func (a *asker) answer() (*answer, error) {
 		}
 	}
 	included = limited(q.index, included, def.ResultLimit)
-	out.steps = append(out.steps, countOf(q.person, included))
+	out.steps = append(out.steps, a.countOf(q.person, included))
+	if a.named {
+		ops, err := a.observed()
+		if err != nil {
+			return nil, err
+		}
+		for place := range stripePersons {
+			if from, to := ops.of(uint16(place)); to > from {
+				out.observed = append(out.observed, uint16(place))
+			}
+		}
+	}
 	return out, a.periods(q.index, included, out)
 }
 
 // count tallies the events for which keep holds; person is in order.
-func count(person []uint16, keep func(int) bool) tally {
+func (a *asker) count(person []uint16, keep func(int) bool) tally {
 	var t tally
 	last := -1
 	for i, p := range person {
-		if !keep(i) {
-			continue
-		}
-		t.events++
-		if int(p) != last {
-			t.persons++
-			last = int(p)
+		if keep(i) {
+			last = t.event(a, p, last)
 		}
 	}
 	return t
 }
 
 // countOf tallies some of the events, in order.
-func countOf(person []uint16, some []uint32) tally {
-	t := tally{events: int64(len(some))}
+func (a *asker) countOf(person []uint16, some []uint32) tally {
+	var t tally
 	last := -1
 	for _, i := range some {
-		if p := int(person[i]); p != last {
-			t.persons++
-			last = p
-		}
+		last = t.event(a, person[i], last)
 	}
 	return t
+}
+
+// event counts one event; last is the person of the one before it.
+func (t *tally) event(a *asker, place uint16, last int) int {
+	t.events++
+	if int(place) != last {
+		t.persons++
+		if a.named {
+			t.who = append(t.who, member{place: place})
+		}
+	}
+	if a.named {
+		t.who[len(t.who)-1].events++
+	}
+	return int(place)
 }
 
 // qualify finds the index events.
@@ -179,7 +230,7 @@ func (a *asker) qualify() (*qualified, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &qualified{index: x, steps: []tally{t, count(x.person, func(int) bool { return true })}}
+	q := &qualified{index: x, steps: []tally{t, a.count(x.person, func(int) bool { return true })}}
 	if def.Additional == nil {
 		return q, nil
 	}
@@ -187,7 +238,7 @@ func (a *asker) qualify() (*qualified, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.steps = append(q.steps, count(x.person, func(i int) bool { return holds[i] }))
+	q.steps = append(q.steps, a.count(x.person, func(i int) bool { return holds[i] }))
 	var kept []uint32
 	for i, h := range holds {
 		if h {
@@ -195,7 +246,7 @@ func (a *asker) qualify() (*qualified, error) {
 		}
 	}
 	kept = limited(x, kept, def.QualifiedLimit)
-	q.steps = append(q.steps, countOf(x.person, kept))
+	q.steps = append(q.steps, a.countOf(x.person, kept))
 	if len(kept) < x.n {
 		if kept == nil {
 			kept = []uint32{}
@@ -257,10 +308,7 @@ func (a *asker) entry() (*index, tally, error) {
 			places[i] = k
 		}
 		some := list[first:]
-		t.events += int64(len(some))
-		if len(some) > 0 {
-			t.persons++
-		}
+		t.add(a, uint16(person), len(some))
 		switch {
 		case len(some) < 2 || !a.plan.ordered:
 		case def.EntryLimit != cohort.All:

@@ -87,6 +87,9 @@ func (e *Engine) Version(context.Context) (string, error) { return "columnar 1",
 type Question struct {
 	Permitted  permit.Permitted
 	Definition *cohort.Definition
+	// Members, when not nil, is told who is behind the numbers, before the rows
+	// of the same persons.
+	Members *cohort.Members
 }
 
 // Cohort evaluates a definition and hands over its periods by person, start and
@@ -94,9 +97,15 @@ type Question struct {
 // snapshot and definition, with Invalid for a definition that cannot be
 // evaluated, and with yield's own error.
 func (e *Engine) Cohort(ctx context.Context, p permit.Permitted, def *cohort.Definition, yield func(cohort.Row) error) (cohort.Summary, error) {
+	return e.CohortMembers(ctx, p, def, nil, yield)
+}
+
+// CohortMembers is Cohort that tells members who is behind its numbers, unless it
+// is nil.
+func (e *Engine) CohortMembers(ctx context.Context, p permit.Permitted, def *cohort.Definition, members *cohort.Members, yield func(cohort.Row) error) (cohort.Summary, error) {
 	var s cohort.Summary
 	var failed error
-	err := e.Cohorts(ctx, []Question{{p, def}},
+	err := e.Cohorts(ctx, []Question{{p, def, members}},
 		func(_ int, r cohort.Row) error { return yield(r) },
 		func(_ int, summary cohort.Summary, err error) error {
 			s, failed = summary, err
@@ -191,6 +200,9 @@ func (e *Engine) Cohorts(ctx context.Context, questions []Question, yield func(i
 			for k, n := range t.answer.masks {
 				masks[k] += n
 			}
+			if q.Members != nil {
+				t.answer.tell(t.stripe, q.Members)
+			}
 			for _, r := range t.answer.rows {
 				if err := yield(i, r); err != nil {
 					return err
@@ -267,7 +279,7 @@ func (e *Engine) answer(ctx context.Context, w *worker, t *task) (*answer, error
 	if err != nil {
 		return nil, err
 	}
-	return (&asker{e: e, w: w, plan: p, stripe: t.stripe}).answer()
+	return (&asker{e: e, w: w, plan: p, stripe: t.stripe, named: t.Members != nil}).answer()
 }
 
 // stripes returns the stripes that have persons under observation: no one else

@@ -30,11 +30,11 @@ func (a *asker) periods(x *index, included []uint32, out *answer) error {
 			}
 		}
 		from = to
-		left.add(len(stays))
+		left.add(a, person, len(stays))
 		stays = joined(stays, def.EraPad)
-		joinedUp.add(len(stays))
+		joinedUp.add(a, person, len(stays))
 		stays = clip(stays, def.CensorStart, def.CensorEnd)
-		clipped.add(len(stays))
+		clipped.add(a, person, len(stays))
 		for _, p := range stays {
 			out.rows = append(out.rows, cohort.Row{Person: a.stripe.first() + galien.PersonID(person), Start: p.Start, End: p.End})
 		}
@@ -47,10 +47,14 @@ func (a *asker) periods(x *index, included []uint32, out *answer) error {
 }
 
 // add counts a person's events.
-func (t *tally) add(events int) {
+func (t *tally) add(a *asker, place uint16, events int) {
 	t.events += int64(events)
-	if events > 0 {
-		t.persons++
+	if events == 0 {
+		return
+	}
+	t.persons++
+	if a.named {
+		t.who = append(t.who, member{place, int64(events)})
 	}
 }
 

@@ -3,6 +3,7 @@ package columnar
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"galien"
@@ -15,10 +16,16 @@ import (
 // observation of each cell, margins included, sorted by keys. It fails as
 // Cohort does.
 func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Cell, error) {
+	return e.TableMembers(ctx, p, def, by, nil)
+}
+
+// TableMembers is Table that tells members who is behind its numbers, unless it
+// is nil.
+func (e *Engine) TableMembers(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension, members *cohort.Members) ([]cohort.Cell, error) {
 	if err := cohort.CheckDimensions(by); err != nil {
 		return nil, err
 	}
-	plan, err := e.prepare(ctx, Question{p, def}, permit.Tabulate, permit.Release)
+	plan, err := e.prepare(ctx, Question{Permitted: p, Definition: def}, permit.Tabulate, permit.Release)
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +42,13 @@ func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Defi
 		workers.Go(func() {
 			w := &worker{}
 			for s := range todo {
-				t, err := (&asker{e: e, w: w, plan: plan, stripe: s}).tabulate(by)
+				t, err := (&asker{e: e, w: w, plan: plan, stripe: s, named: members != nil}).tabulate(by)
 				mu.Lock()
 				if err != nil && failed == nil {
 					failed = err
 				}
 				if t != nil {
-					t.addTo(cells)
+					t.addTo(cells, s, members)
 				}
 				mu.Unlock()
 			}
@@ -80,12 +87,16 @@ type strata struct {
 	firstYear int
 	years     int
 	cells     []stratum
+	named     bool
+	observed  []galien.PersonID // only when members are asked for
 }
 
 type stratum struct {
 	persons, events, population, days int64
 	// entered and watched are 1 + the place of the last person counted.
 	entered, watched int32
+	// whoEntered and whoWatched are places, only when members are asked for.
+	whoEntered, whoWatched []uint16
 }
 
 // tabulate counts the entries and the observation time of a stripe.
@@ -105,7 +116,10 @@ func (a *asker) tabulate(by []cohort.Dimension) (*strata, error) {
 	if len(ops.start) == 0 {
 		return nil, nil
 	}
-	t := &strata{by: by}
+	t := &strata{by: by, named: a.named}
+	for _, place := range out.observed {
+		t.observed = append(t.observed, a.stripe.first()+galien.PersonID(place))
+	}
 	first, last := ops.start[0], ops.end[0]
 	for i := range ops.start {
 		first, last = min(first, ops.start[i]), max(last, ops.end[i])
@@ -125,6 +139,9 @@ func (a *asker) tabulate(by []cohort.Dimension) (*strata, error) {
 			if c.entered != int32(place)+1 {
 				c.entered = int32(place) + 1
 				c.persons++
+				if t.named {
+					c.whoEntered = append(c.whoEntered, place)
+				}
 			}
 		})
 	}
@@ -141,6 +158,9 @@ func (a *asker) tabulate(by []cohort.Dimension) (*strata, error) {
 					if c.watched != int32(place)+1 {
 						c.watched = int32(place) + 1
 						c.population++
+						if t.named {
+							c.whoWatched = append(c.whoWatched, uint16(place))
+						}
 					}
 				})
 				day = until + 1
@@ -186,7 +206,17 @@ func (t *strata) each(people *people, place uint16, year int, count func(*stratu
 }
 
 // addTo adds the cells that hold anyone to a tabulation.
-func (t *strata) addTo(cells *cohort.Tabulation) {
+func (t *strata) addTo(cells *cohort.Tabulation, s stripe, members *cohort.Members) {
+	if members != nil {
+		members.Observed(t.observed)
+	}
+	persons := func(places []uint16) []galien.PersonID {
+		list := make([]galien.PersonID, len(places))
+		for i, p := range places {
+			list[i] = s.first() + galien.PersonID(p)
+		}
+		return list
+	}
 	keys := make([]string, len(t.by))
 	for i, c := range t.cells {
 		if c.persons == 0 && c.population == 0 {
@@ -211,6 +241,9 @@ func (t *strata) addTo(cells *cohort.Tabulation) {
 		into.Events += c.events
 		into.Population += c.population
 		into.PersonDays += c.days
+		if members != nil {
+			members.Cell(slices.Clone(keys), persons(c.whoEntered), persons(c.whoWatched))
+		}
 	}
 }
 

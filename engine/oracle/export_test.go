@@ -14,9 +14,29 @@ func Ask(ctx context.Context, data *Data, def *cohort.Definition) ([]cohort.Row,
 		return nil, cohort.Summary{}, err
 	}
 	var rows []cohort.Row
-	summary, err := q.summarise(ctx, func(r cohort.Row) error {
+	summary, err := q.summarise(ctx, nil, func(r cohort.Row) error {
 		rows = append(rows, r)
 		return nil
 	})
 	return rows, summary, err
+}
+
+// AskMembers is Ask that tells who is behind the numbers.
+func AskMembers(ctx context.Context, data *Data, def *cohort.Definition, m *cohort.Members) error {
+	q, err := prepare(data, def)
+	if err != nil {
+		return err
+	}
+	_, err = q.summarise(ctx, m, func(cohort.Row) error { return nil })
+	return err
+}
+
+// TabulateMembers tells who is behind the cells of a table.
+func TabulateMembers(ctx context.Context, data *Data, def *cohort.Definition, by []cohort.Dimension, m *cohort.Members) error {
+	q, err := prepare(data, def)
+	if err != nil {
+		return err
+	}
+	_, err = q.tabulate(ctx, by, m)
+	return err
 }

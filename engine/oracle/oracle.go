@@ -59,7 +59,7 @@ func (e *Engine) Cohort(ctx context.Context, p permit.Permitted, def *cohort.Def
 	if err != nil {
 		return cohort.Summary{}, err
 	}
-	return q.summarise(ctx, yield)
+	return q.summarise(ctx, nil, yield)
 }
 
 // Table counts the cohort and the observed population by the given dimensions,
@@ -70,7 +70,26 @@ func (e *Engine) Table(ctx context.Context, p permit.Permitted, def *cohort.Defi
 	if err != nil {
 		return nil, err
 	}
-	return q.tabulate(ctx, by)
+	return q.tabulate(ctx, by, nil)
+}
+
+// CohortMembers is Cohort that tells members who is behind its numbers.
+func (e *Engine) CohortMembers(ctx context.Context, p permit.Permitted, def *cohort.Definition, members *cohort.Members, yield func(cohort.Row) error) (cohort.Summary, error) {
+	q, err := e.question(ctx, p, def, nil, permit.CountCohort, permit.RunCohort)
+	if err != nil {
+		return cohort.Summary{}, err
+	}
+	return q.summarise(ctx, members, yield)
+}
+
+// TableMembers is Table that tells members who is behind its numbers.
+func (e *Engine) TableMembers(ctx context.Context, p permit.Permitted, def *cohort.Definition, by []cohort.Dimension, members *cohort.Members) ([]cohort.Cell, error) {
+	more := cohort.Columns{"person": {"person_id", "gender_concept_id", "year_of_birth"}}
+	q, err := e.question(ctx, p, def, more, permit.Tabulate, permit.Release)
+	if err != nil {
+		return nil, err
+	}
+	return q.tabulate(ctx, by, members)
 }
 
 // question checks the permission, reads what the question needs of the

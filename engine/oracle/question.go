@@ -352,7 +352,7 @@ func clip(periods []galien.Period, from, to *galien.Date) []galien.Period {
 }
 
 // summarise answers the definition for every person, in order, and adds up.
-func (q *question) summarise(ctx context.Context, yield func(cohort.Row) error) (cohort.Summary, error) {
+func (q *question) summarise(ctx context.Context, members *cohort.Members, yield func(cohort.Row) error) (cohort.Summary, error) {
 	summary := cohort.Summary{Attrition: q.def.Steps()}
 	type inclusion struct {
 		mode int
@@ -364,8 +364,14 @@ func (q *question) summarise(ctx context.Context, yield func(cohort.Row) error) 
 			return cohort.Summary{}, err
 		}
 		a := q.ask(p)
+		if members != nil && len(p.periods) > 0 {
+			members.Observed([]galien.PersonID{p.id})
+		}
 		for i, n := range a.remaining {
 			if n > 0 {
+				if members != nil {
+					members.Left(i, []galien.PersonID{p.id}, []int64{int64(n)})
+				}
 				summary.Attrition[i].Events += int64(n)
 				summary.Attrition[i].Persons++
 			}

@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -23,7 +24,7 @@ type tally struct {
 
 // tabulate counts cohort entries and observation time by the given dimensions,
 // and by every subset of them.
-func (q *question) tabulate(ctx context.Context, by []cohort.Dimension) ([]cohort.Cell, error) {
+func (q *question) tabulate(ctx context.Context, by []cohort.Dimension, members *cohort.Members) ([]cohort.Cell, error) {
 	for i, d := range by {
 		if d != cohort.Sex && d != cohort.AgeGroup && d != cohort.Year {
 			return nil, galien.Errorf(galien.Invalid, "unknown dimension %q; use sex, age_group or year", d)
@@ -36,6 +37,9 @@ func (q *question) tabulate(ctx context.Context, by []cohort.Dimension) ([]cohor
 	for _, p := range q.data.persons {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if members != nil && len(p.periods) > 0 {
+			members.Observed([]galien.PersonID{p.id})
 		}
 		for _, period := range q.ask(p).periods {
 			for _, t := range cellsOf(tallies, p.stratumIn(period.Start.Year()), by) {
@@ -54,6 +58,9 @@ func (q *question) tabulate(ctx context.Context, by []cohort.Dimension) ([]cohor
 	for _, t := range tallies {
 		cells = append(cells, cohort.Cell{Keys: t.keys, Persons: int64(len(t.persons)), Events: t.events,
 			Population: int64(len(t.observed)), PersonDays: t.personDays})
+		if members != nil {
+			members.Cell(t.keys, slices.Collect(maps.Keys(t.persons)), slices.Collect(maps.Keys(t.observed)))
+		}
 	}
 	sort.Slice(cells, func(i, j int) bool { return slices.Compare(cells[i].Keys, cells[j].Keys) < 0 })
 	return cells, nil

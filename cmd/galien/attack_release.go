@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"galien"
+	"galien/attack"
+	"galien/cohort"
+	"galien/permit"
+	"galien/release"
+)
+
+// onRelease attacks a released table. Without --cohort only the folder is read.
+func (a *attackRun) onRelease(cmd *cobra.Command) (attack.Report, error) {
+	ctx := cmd.Context()
+	table, p, sum, err := readRelease(a.release)
+	if err != nil {
+		return attack.Report{}, err
+	}
+	if p.Permit != a.q.permitID {
+		return attack.Report{}, galien.Errorf(galien.Invalid, "the release in %s was made under permit %s, not %s", a.release, printable(p.Permit), a.q.permitID)
+	}
+	if err := a.announce(cmd, attack.Released, p.Snapshot, sum); err != nil {
+		return attack.Report{}, err
+	}
+	var truth []int64
+	if a.cohort != "" {
+		q := a.q
+		t, err := tabulate(ctx, cmd, &q, a.q.hub.dir, a.cohort, strings.Join(table.Dimensions, ","), permit.Tabulate)
+		if err != nil {
+			return attack.Report{}, err
+		}
+		defer q.close()
+		if q.snapshot.ID != p.Snapshot || t.definition.def.Hash() != p.Definition {
+			return attack.Report{}, galien.Errorf(galien.Conflict, "the release in %s is of another definition or snapshot; leave --cohort out", a.release)
+		}
+		if truth, err = alignTruth(table, t.cells); err != nil {
+			return attack.Report{}, err
+		}
+		if err := q.gate.Deliver(ctx, t.permitted, map[string]string{"by": strings.Join(table.Dimensions, ","), "for": "attack"}); err != nil {
+			return attack.Report{}, err
+		}
+	}
+	report, err := attack.OnRelease(table, truth, a.random())
+	report.Attacked, report.Snapshot = sum, p.Snapshot
+	return report, err
+}
+
+// readRelease reads the folder of a release (docs/formats/release.md), and the
+// SHA-256 of its table.
+func readRelease(dir string) (attack.ReleasedTable, release.Provenance, string, error) {
+	var t attack.ReleasedTable
+	var p release.Provenance
+	var d release.Decision
+	fail := func(err error) (attack.ReleasedTable, release.Provenance, string, error) { return t, p, "", err }
+	for name, into := range map[string]any{release.ProvenanceFile: &p, release.DecisionFile: &d} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return fail(galien.Errorf(galien.NotFound, "open release: %s has no %s; name a folder that galien release wrote", dir, name))
+		}
+		if err := json.Unmarshal(b, into); err != nil {
+			return fail(galien.Errorf(galien.Corrupt, "open release: %s: %w", name, err))
+		}
+	}
+	path := filepath.Join(dir, release.TableFile)
+	sum, err := hashFile(path)
+	if err != nil {
+		return fail(galien.Errorf(galien.NotFound, "open release: %w", err))
+	}
+	if sum != d.SHA256 {
+		return fail(galien.Errorf(galien.Corrupt, "open release: %s is not the table of its %s", release.TableFile, release.DecisionFile))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return fail(galien.Errorf(galien.Corrupt, "open release: %s is no table", release.TableFile))
+	}
+	persons := slices.Index(rows[0], "persons")
+	if persons < 1 {
+		return fail(galien.Errorf(galien.Corrupt, "open release: %s has no column persons after its dimensions", release.TableFile))
+	}
+	t.Threshold, t.Dimensions = d.Threshold, rows[0][:persons]
+	for _, name := range t.Dimensions {
+		t.Additive = append(t.Additive, name == string(cohort.Sex))
+	}
+	for i, row := range rows[1:] {
+		r := attack.ReleasedRow{Keys: row[:persons], Withheld: row[persons] == release.Withheld}
+		if !r.Withheld {
+			if r.Persons, err = strconv.ParseInt(row[persons], 10, 64); err != nil {
+				return fail(galien.Errorf(galien.Corrupt, "open release: %s, line %d: persons is no number", release.TableFile, i+2))
+			}
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t, p, sum, nil
+}
+
+// alignTruth returns what the rows of a released table truly count.
+func alignTruth(t attack.ReleasedTable, cells []cohort.Cell) ([]int64, error) {
+	count := map[string]int64{}
+	for _, c := range cells {
+		count[strings.Join(c.Keys, "\x00")] = c.Persons
+	}
+	truth := make([]int64, len(t.Rows))
+	for i, r := range t.Rows {
+		truth[i] = count[strings.Join(r.Keys, "\x00")]
+		if !r.Withheld && r.Persons != truth[i] {
+			return nil, galien.Errorf(galien.Conflict, "the release shows other numbers than the hub counts now (an opposition since, or another definition); leave --cohort out")
+		}
+	}
+	return truth, nil
+}
