@@ -25,7 +25,7 @@ KILLS   ?= 50
 PERSONS ?= 1000000
 IDENTITIES ?= 10000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash tracker clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash matrix tracker clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
@@ -85,6 +85,10 @@ fuzz:
 differential:
 	GALIEN_SEED=$(SEED) GALIEN_CASES=$(CASES) GALIEN_SHARD=$(SHARD) GALIEN_EFFECTS=all \
 		$(GO) test -count 1 -timeout 12h -run '^TestDifferential$$|^TestEffects$$' -v ./engine/...
+
+# Every case of who may do what, in place of a sample.
+matrix:
+	GALIEN_MATRIX=full $(GO) test -count 1 -timeout 30m -run '^TestMatrix$$' -v ./permit/policy
 
 crash:
 	GALIEN_CRASH=$(KILLS) $(GO) test -count 1 -timeout 60m -run 'Kill|Crash' $(PKGS)

@@ -44,13 +44,16 @@ const (
 	yaml     = "github.com/goccy/go-yaml"
 	humanize = "github.com/dustin/go-humanize"
 	xmod     = "golang.org/x/mod"
+	xnet     = "golang.org/x/net"
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 	gonum    = "gonum.org/v1/gonum"
+	compress = "github.com/klauspost/compress"
 	circl    = "github.com/cloudflare/circl"
 	xcrypto  = "golang.org/x/crypto"
 	xtext    = "golang.org/x/text"
 	roaring  = "github.com/RoaringBitmap/roaring"
+	cedar    = "github.com/cedar-policy/cedar-go"
 )
 
 // policy is the table of who may import whom. A package that is not in it
@@ -70,7 +73,7 @@ var policy = map[string]rule{
 	"source/omop":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
 	"source/codes":       {first: []string{"lake", "lake/duck", "source", "vocab"}, cgo: true},
 	"source/mappingtest": {first: []string{"lake/duck", "source"}, cgo: true},
-	"source/snds":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, cgo: true},
+	"source/snds":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, third: []string{compress}, cgo: true},
 	"source/snds/gen":    {first: []string{"refdata"}},
 	"source/pmsi":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, cgo: true},
 	"source/pmsi/gen":    {first: []string{"refdata"}},
@@ -81,8 +84,9 @@ var policy = map[string]rule{
 	"lake/writer":        {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
 
 	// govern
-	"audit":  {third: []string{xmod, xsys}},
-	"permit": {first: []string{"audit", "cdm"}, third: []string{yaml, sqlite}},
+	"audit":         {third: []string{xmod, xsys}},
+	"permit":        {first: []string{"audit", "cdm", "permit/policy"}, third: []string{yaml, sqlite}},
+	"permit/policy": {third: []string{cedar}, pure: true},
 
 	// ask
 	"cohort":            {pure: true},
@@ -96,10 +100,13 @@ var policy = map[string]rule{
 	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "lake", "permit", "refdata"}, clock: true},
 
 	// release
-	"study":      {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
-	"disclosure": {pure: true},
-	"release":    {first: []string{"disclosure", "study"}},
-	"ledger":     {third: []string{roaring, xsys}},
+	"study":              {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
+	"disclosure":         {pure: true},
+	"disclosure/outputs": {first: []string{"disclosure"}, pure: true},
+	"release":            {first: []string{"disclosure", "study"}},
+	"release/check":      {first: []string{"disclosure", "disclosure/outputs"}, third: []string{xnet, yaml}, pure: true},
+	"release/airlock":    {first: []string{"audit", "permit", "release", "release/check"}, third: []string{xsys}},
+	"ledger":             {third: []string{roaring, xsys}},
 
 	// faces
 	"api": {third: []string{xsys}},
@@ -117,7 +124,7 @@ var walls = []struct {
 	to   []string
 	why  string
 }{
-	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "release"}, []string{"vault", "vault/link", "vault/linkfile", "record"},
+	{[]string{"lake", "lake/", "engine/", "study", "disclosure", "disclosure/", "release", "release/"}, []string{"vault", "vault/link", "vault/linkfile", "record"},
 		"identities and health data are two worlds: they meet in the ingest command and in the wiring only (hand over a function or a value from cmd/galien)"},
 	{[]string{"vault", "vault/"}, []string{"lake", "lake/writer", "engine/columnar", "engine/duckdb", "engine/oracle"},
 		"the vault knows no health data"},

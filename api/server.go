@@ -31,6 +31,9 @@ type Config struct {
 	Now     func() time.Time // the machine's clock
 	Log     *slog.Logger     // for the operator: kinds and times, no content
 	AtOnce  int              // questions that are answered at once, at least 1
+	// Allow decides whether the account with that user id may ask a route ("GET
+	// /v1/health"). It is asked before anything else of a request.
+	Allow func(uid int, route string) error
 	// Snapshot returns the id of the current snapshot; NotFound before the
 	// first load.
 	Snapshot func() (string, error)
@@ -58,7 +61,18 @@ func NewServer(c Config) (*Server, error) {
 	}
 	s := &Server{c: c, mux: http.NewServeMux(), queue: newQueue(c.AtOnce), arrive: bodyTimeout, grace: graceTime, started: c.Now()}
 	for _, r := range Routes {
-		s.mux.HandleFunc(r.Method+" "+r.Path, func(w http.ResponseWriter, req *http.Request) { r.handle(s, w, req) })
+		route := r.Method + " " + r.Path
+		s.mux.HandleFunc(route, func(w http.ResponseWriter, req *http.Request) {
+			uid, err := peerOf(req.Context())
+			if err == nil {
+				err = c.Allow(uid, route)
+			}
+			if err != nil {
+				s.fail(w, err)
+				return
+			}
+			r.handle(s, w, req)
+		})
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
 		s.fail(w, galien.Errorf(galien.NotFound, "there is no such route; docs/api.md lists those there are"))

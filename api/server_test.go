@@ -56,6 +56,7 @@ func echo(_ context.Context, uid int, q CountQuestion) (CountAnswer, error) {
 
 func config(l *log, count answer) Config {
 	return Config{Version: "1", Now: time.Now, Log: slog.New(slog.NewTextHandler(l, nil)), AtOnce: 1,
+		Allow:    func(int, string) error { return nil },
 		Snapshot: func() (string, error) { return "s", nil }, Count: count}
 }
 

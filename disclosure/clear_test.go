@@ -96,11 +96,22 @@ func TestHandWorked(t *testing.T) {
 				pcell(2, 8, "a"), pcell(50, 100, "b"), pcell(60, 200, "c"),
 			}},
 			[]string{"a", "b"}},
-		{"a year that most persons share with others: its margin is no sum, but it is safe as if it were",
+		{"a year that persons share with others: its margin is no sum, but it is safe as if it were",
 			disclosure.Table{Dimensions: []disclosure.Dimension{dim("year", false, "2020", "2021", "2022")}, Cells: []disclosure.Cell{
-				cell(50, "2020"), cell(4, "2021"), cell(20, "2022"), cell(55, "*"),
+				cell(50, "2020"), cell(4, "2021"), cell(20, "2022"), cell(65, "*"),
 			}},
 			[]string{"2021", "2022"}},
+		{"class disclosure: all but 5 of 55 are in 2020, though other years are not small",
+			disclosure.Table{Dimensions: []disclosure.Dimension{dim("year", false, "2020", "2021", "2022")}, Cells: []disclosure.Cell{
+				cell(50, "2020"), cell(14, "2021"), cell(20, "2022"), cell(55, "*"),
+			}},
+			[]string{"2020", "2021"}},
+		{"class disclosure in a line: all of the women are in b, so a and c count nobody; the line of the men gives way",
+			disclosure.Table{Dimensions: []disclosure.Dimension{sex, age}, Cells: []disclosure.Cell{
+				cell(0, "female", "a"), cell(60, "female", "b"), cell(0, "female", "c"),
+				cell(70, "male", "a"), cell(80, "male", "b"), cell(600, "male", "c"),
+			}},
+			[]string{"female/a", "female/b", "female/c", "male/a", "male/b", "male/c"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, d := mustClear(t, tc.table, 11)

@@ -32,6 +32,12 @@ func numbered(sizes []int, counts func() int64) Table {
 	return t
 }
 
+// small returns what a threshold of 11 protects.
+func small(l *lattice) []target {
+	targets, _ := l.sensitiveCounts(Rule{Threshold: 11})
+	return targets
+}
+
 // TestCostAgainstOptimum compares what is lost with the least that could be, by
 // trying every set of rows to withhold on tiny tables.
 func TestCostAgainstOptimum(t *testing.T) {
@@ -40,7 +46,7 @@ func TestCostAgainstOptimum(t *testing.T) {
 	var rows, leastRows, tables, exact int
 	for k := range 100 {
 		sizes := [][]int{{6}, {2, 3}, {3, 3}, {2, 2, 2}, {3, 4}}[k%5]
-		l, err := newLattice(numbered(sizes, func() int64 {
+		l, err := countLattice(numbered(sizes, func() int64 {
 			if rng.IntN(4) == 0 {
 				return rng.Int64N(11)
 			}
@@ -49,7 +55,7 @@ func TestCostAgainstOptimum(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := chosen(l, 11)
+		p := chosen(l, small(l))
 		if len(p.targets) == 0 {
 			continue
 		}
@@ -73,7 +79,7 @@ func TestCostAgainstOptimum(t *testing.T) {
 // optimum returns the least cost of a set of secondary rows that protects all
 // primary ones, at most limit, and its size.
 func optimum(l *lattice, limit int64) (int64, int) {
-	p := newPlan(l, 11)
+	p := newPlan(l, small(l))
 	var free []int
 	for row, w := range p.withheld {
 		if !w {
@@ -109,7 +115,7 @@ func optimum(l *lattice, limit int64) (int64, int) {
 // TestAuditRefuses breaks a good plan in each way and expects the audit to
 // notice: it is the last thing between a table and the world.
 func TestAuditRefuses(t *testing.T) {
-	l, err := newLattice(Table{
+	l, err := countLattice(Table{
 		Dimensions: []Dimension{{Name: "sex", Categories: []string{"f", "m"}, Additive: true}, {Name: "age", Categories: []string{"a", "b", "c"}, Additive: true}},
 		Cells: []Cell{
 			{Keys: []string{"f", "a"}, Persons: 5}, {Keys: []string{"f", "b"}, Persons: 60}, {Keys: []string{"f", "c"}, Persons: 70},
@@ -119,7 +125,7 @@ func TestAuditRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := chosen(l, 11)
+	good := chosen(l, small(l))
 	if !good.audit() {
 		t.Fatal("a good plan fails the audit")
 	}
@@ -153,8 +159,7 @@ func TestAuditRefuses(t *testing.T) {
 		change(z)
 		m.reset()
 		for r, x := range z {
-			m.z[r] = x
-			m.moved = append(m.moved, r)
+			m.shift(r, x)
 		}
 		if got, want := m.possible(), name == "as it should be"; got != want {
 			t.Errorf("%s: possible is %t", name, got)
@@ -185,10 +190,11 @@ func BenchmarkClear(b *testing.B) {
 	}
 }
 
-// BenchmarkClearOverlapping clears a table like that of a real cohort: sex, ten
-// age groups and ten years, where persons are observed in several years.
+// BenchmarkClearOverlapping clears a table like that of a real cohort, of 462
+// rows: sex, ten age groups and thirteen years, where persons are observed in
+// several years.
 func BenchmarkClearOverlapping(b *testing.B) {
-	for _, persons := range []int{5_000, 200_000} {
+	for _, persons := range []int{5_000, 12_000, 50_000} {
 		b.Run(fmt.Sprint(persons), func(b *testing.B) {
 			t := overlapping(persons)
 			for b.Loop() {
@@ -207,18 +213,18 @@ func BenchmarkClearOverlapping(b *testing.B) {
 // overlapping follows persons over the years and counts a tenth of them.
 func overlapping(persons int) Table {
 	rng := rand.New(rand.NewPCG(3, 4))
-	t := numbered([]int{2, 10, 10}, func() int64 { return 0 })
+	t := numbered([]int{2, 10, 13}, func() int64 { return 0 })
 	t.HasPopulation = true
 	t.Dimensions[1].Additive, t.Dimensions[2].Additive = false, false
 	rows := map[string]*Cell{}
 	for range persons {
-		sex, birth, first := rng.IntN(2), rng.IntN(90), rng.IntN(10)
+		sex, birth, first := rng.IntN(2), rng.IntN(87), rng.IntN(13)
 		counted := -1
 		if rng.IntN(10) == 0 {
-			counted = first + rng.IntN(10-first)
+			counted = first + rng.IntN(13-first)
 		}
 		population, cohort := map[string]bool{}, map[string]bool{}
-		for year := first; year < min(10, first+1+rng.IntN(8)); year++ {
+		for year := first; year < min(13, first+1+rng.IntN(8)); year++ {
 			age := (birth + year) / 10
 			for mask := range 8 {
 				keys := []string{t.Dimensions[0].Categories[sex], t.Dimensions[1].Categories[age], t.Dimensions[2].Categories[year]}
@@ -247,4 +253,32 @@ func overlapping(persons int) Table {
 		t.Cells = append(t.Cells, *c)
 	}
 	return t
+}
+
+// BenchmarkClearHierarchy clears sex by area: 500 communes in 25 departments in
+// 5 regions, half of them small.
+func BenchmarkClearHierarchy(b *testing.B) {
+	rng := rand.New(rand.NewPCG(6, 7))
+	t := numbered([]int{500, 2}, func() int64 { return int64(rng.ExpFloat64() * 20) })
+	area := &t.Dimensions[0]
+	area.Parents = map[string]string{}
+	for i, c := range area.Categories {
+		area.Parents[c] = fmt.Sprintf("department %d", i/20)
+	}
+	for i := range 25 {
+		area.Parents[fmt.Sprintf("department %d", i)] = fmt.Sprintf("region %d", i/5)
+		area.Categories = append(area.Categories, fmt.Sprintf("department %d", i))
+	}
+	for i := range 5 {
+		area.Categories = append(area.Categories, fmt.Sprintf("region %d", i))
+	}
+	for b.Loop() {
+		_, d, err := Clear(t, Rule{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(d.Published), "published")
+		b.ReportMetric(float64(d.Primary), "primary")
+		b.ReportMetric(float64(d.Secondary), "secondary")
+	}
 }

@@ -38,7 +38,7 @@ func (c Count) MarshalJSON() ([]byte, error) {
 
 // limit returns the threshold to use where no error can be returned.
 func (r Rule) limit() int64 {
-	resolved, err := r.resolved()
+	resolved, err := r.Resolved()
 	if err != nil {
 		return DefaultThreshold
 	}

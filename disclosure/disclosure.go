@@ -4,17 +4,20 @@
 //
 // It owns one promise. A row of a table counts persons; a row that counts fewer
 // than the threshold (zero included), or that leaves fewer than the threshold
-// of the population outside the count, is withheld, and enough other rows are
-// withheld with it that nothing published, margins included, bounds it to an
-// interval narrower than the threshold. It follows that no withheld number can
-// be computed, that none can be shown to be below the threshold, and that every
-// total of withheld rows that can be computed is at least the threshold. Before
-// anything is returned, each such row is proved safe by two whole-number
-// tables, both in agreement with everything published, that differ in that row
-// by at least the threshold.
+// of the population, or of a margin, outside the count, is withheld, and enough
+// other rows are withheld with it that nothing published, margins of all levels
+// of a hierarchy included, bounds it to an interval narrower than the
+// threshold. It follows that no withheld number can be computed, that none can
+// be shown to be below the threshold, and that every total of withheld rows
+// that can be computed is at least the threshold. Sums are withheld where few
+// contributors make most of them, and protected likewise. Before anything is
+// returned, each such row is proved safe by two whole-number tables, both in
+// agreement with everything published, that differ in that row by at least
+// what the rule asks.
 //
 // It refuses inconsistent tables, and never repairs them. It knows nothing of
 // other releases: two tables that are each safe may not be safe together.
+// Outputs that are no tables are for disclosure/outputs.
 //
 //	t := disclosure.Table{
 //		Dimensions: []disclosure.Dimension{{Name: "sex", Categories: []string{"female", "male"}, Additive: true}},
@@ -27,33 +30,13 @@
 package disclosure
 
 import (
+	"maps"
+
 	"galien"
 )
 
-// DefaultThreshold is the smallest count of persons that may leave when a rule
-// states none: 11, the rule of the French national health data system.
-const DefaultThreshold = 11
-
 // Total is the key of a dimension that has been totalled.
 const Total = "*"
-
-// Rule is what a permit asks of an output.
-type Rule struct {
-	// Threshold is the smallest count of persons that may leave; 0 stands for
-	// DefaultThreshold. Values below 2 protect nobody and are refused.
-	Threshold int `json:"threshold"`
-}
-
-// resolved returns the rule with its default filled in.
-func (r Rule) resolved() (Rule, error) {
-	if r.Threshold == 0 {
-		r.Threshold = DefaultThreshold
-	}
-	if r.Threshold < 2 || r.Threshold > 1_000_000 {
-		return Rule{}, galien.Errorf(galien.Invalid, "disclosure rule: the threshold must be from 2 to 1000000")
-	}
-	return r, nil
-}
 
 // Dimension is one way a table is cut.
 type Dimension struct {
@@ -62,8 +45,12 @@ type Dimension struct {
 	// Categories are its values, in the order they are shown. Total is not one
 	// of them.
 	Categories []string
-	// Additive says that a person is in one category at most, so that the
-	// margin is the sum of the categories. It is true of sex; it is false of
+	// Parents makes a hierarchy: the category that each is a part of, such as
+	// the department of a commune. Categories not in it are directly under the
+	// total. A category that has parts is a margin like the total.
+	Parents map[string]string
+	// Additive says that a person is in one category at most of those with the
+	// same parent, so that the margin is the sum of the categories. It is true of sex; it is false of
 	// year and age group, where one person may be counted in several.
 	Additive bool
 }
@@ -99,12 +86,23 @@ type Outcome uint8
 const (
 	// Published rows leave as they are.
 	Published Outcome = iota
-	// Primary rows are withheld because they, or the rest of their population,
-	// count fewer persons than the threshold.
+	// Primary rows are withheld for what they say themselves.
 	Primary
 	// Secondary rows are withheld because a primary row could be computed or
 	// closely bounded from them.
 	Secondary
+)
+
+// Why a row is primary.
+const (
+	reasonSmall      = "fewer persons than the threshold"
+	reasonRest       = "all but fewer persons than the threshold are counted"
+	reasonPopulation = "fewer persons under observation than the minimum"
+	reasonClass      = "all but fewer persons than the threshold of a margin are in this category"
+	reasonSame       = "the amount of each person is the same"
+	reasonDominance  = "(n,k) rule: the largest contributors make most of the amount"
+	reasonP          = "p % rule: a contributor could estimate the largest too closely"
+	reasonSecondary  = "another row could be computed or closely bounded from it"
 )
 
 // String returns the outcome's name.
@@ -113,7 +111,7 @@ func (o Outcome) String() string {
 	case Published:
 		return "published"
 	case Primary:
-		return "withheld (under the threshold)"
+		return "withheld (for itself)"
 	case Secondary:
 		return "withheld (protects another)"
 	}
@@ -124,6 +122,8 @@ func (o Outcome) String() string {
 type CellDecision struct {
 	Keys    []string
 	Outcome Outcome
+	// Reason is why the row is withheld, empty where it is published.
+	Reason string
 }
 
 // Decision explains a clearing to people inside the hub. It holds no count of
@@ -135,6 +135,20 @@ type Decision struct {
 	Cells []CellDecision
 	// Published, Primary and Secondary count the rows of each outcome.
 	Published, Primary, Secondary int
+}
+
+// add notes the outcome of one more row.
+func (d *Decision) add(keys []string, o Outcome, reason string) {
+	switch o {
+	case Published:
+		d.Published++
+	case Primary:
+		d.Primary++
+	case Secondary:
+		d.Secondary++
+		reason = reasonSecondary
+	}
+	d.Cells = append(d.Cells, CellDecision{Keys: keys, Outcome: o, Reason: reason})
 }
 
 // ClearedCell is one row of a cleared table. Its numbers are zero when it is
@@ -193,48 +207,92 @@ func (c Cleared) Cells() []ClearedCell {
 // the decision that explains it to people inside the hub. Every number of a
 // withheld row is dropped. An inconsistent table or a bad rule is Invalid.
 func Clear(t Table, r Rule) (Cleared, Decision, error) {
-	rule, err := r.resolved()
+	rule, err := r.Resolved()
 	if err != nil {
 		return Cleared{}, Decision{}, err
 	}
-	l, err := newLattice(t)
+	l, err := countLattice(t)
 	if err != nil {
 		return Cleared{}, Decision{}, err
 	}
-	outcome := suppress(l, int64(rule.Threshold))
+	targets, reasons := l.sensitiveCounts(rule)
+	outcome := suppress(l, targets)
 	c := Cleared{
 		ok: true, rule: rule, dimensions: copyDimensions(t.Dimensions),
 		hasPopulation: t.HasPopulation, hasPersonD: t.HasPersonDays,
 	}
 	dec := Decision{Rule: rule}
 	for _, at := range l.shown(t.Dimensions) {
-		keys := l.keys(at)
-		row := ClearedCell{Keys: keys, Withheld: outcome[at] != Published}
-		switch outcome[at] {
-		case Published:
-			dec.Published++
-			row.Persons = l.persons[at]
+		row := ClearedCell{Keys: l.keys(at), Withheld: outcome[at] != Published}
+		if !row.Withheld {
+			row.Persons = rule.Round(l.persons[at])
 			if t.HasPopulation {
-				row.Population = l.population[at]
+				row.Population = rule.Round(l.population[at])
 			}
 			if t.HasPersonDays {
-				row.PersonDays = l.days[at]
+				row.PersonDays = rule.roundDays(l.days[at])
 			}
-		case Primary:
-			dec.Primary++
-		case Secondary:
-			dec.Secondary++
 		}
 		c.cells = append(c.cells, row)
-		dec.Cells = append(dec.Cells, CellDecision{Keys: append([]string(nil), keys...), Outcome: outcome[at]})
+		dec.add(l.keys(at), outcome[at], reasons[at])
 	}
 	return c, dec, nil
+}
+
+// sensitiveCounts returns what is to be protected of a table of persons, and
+// why: small counts and small rests (class disclosure: nobody, or everybody),
+// rows of small populations, and categories with all but few of the persons of
+// a margin that persons share with other categories. Where they do not share
+// it, the other categories are small themselves.
+func (l *lattice) sensitiveCounts(r Rule) ([]target, []string) {
+	reasons := make([]string, l.n)
+	threshold := int64(r.Threshold)
+	var counted, rest []target
+	for row, n := range l.persons {
+		count := target{row: row, layer: layerPersons, span: threshold}
+		other := target{row: row, layer: layerOther, span: threshold}
+		if n < threshold {
+			reasons[row] = reasonSmall
+			counted = append(counted, count)
+		}
+		if l.population != nil && l.population[row]-n < threshold {
+			if reasons[row] == "" {
+				reasons[row] = reasonRest
+			}
+			rest = append(rest, other)
+		}
+		if reasons[row] != "" {
+			continue
+		}
+		switch {
+		case l.population != nil && l.population[row] < int64(r.MinimumPopulation):
+			reasons[row] = reasonPopulation
+			counted, rest = append(counted, count), append(rest, other)
+		case l.nearlyAll(row, threshold):
+			reasons[row] = reasonClass
+			counted = append(counted, count)
+		}
+	}
+	return append(counted, rest...), reasons
+}
+
+// nearlyAll says whether row counts all but fewer than threshold of the
+// persons of a margin that it shares persons with other categories of.
+func (l *lattice) nearlyAll(row int, threshold int64) bool {
+	for d := range l.size {
+		whole, ok := l.whole(row, d)
+		if ok && l.persons[whole]-l.persons[row] < threshold && l.excess(l.persons, whole, d) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func copyDimensions(ds []Dimension) []Dimension {
 	out := make([]Dimension, len(ds))
 	for i, d := range ds {
 		d.Categories = append([]string(nil), d.Categories...)
+		d.Parents = maps.Clone(d.Parents)
 		out[i] = d
 	}
 	return out

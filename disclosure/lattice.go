@@ -19,62 +19,68 @@ const maxDimensions = 6
 const maxCount = int64(1) << 50
 
 // lattice holds a table with all its margins. A row is an integer: the mixed
-// radix of its coordinates, where the last value of each dimension is the
-// total. Categories are in order of their names, whatever order the caller
-// gave, so that the order of the input never changes what is withheld.
+// radix of its nodes, one a dimension, of which the last is the total.
 type lattice struct {
-	names  []string
-	cats   [][]string
-	size   []int // categories + 1
+	trees  []*tree
+	size   []int // nodes
 	stride []int
+	nodes  [][]int // by dimension and row
 	n      int
 
-	stars      []int // dimensions totalled, by row
+	height     []int // by row: the levels of totals under it
 	persons    []int64
 	population []int64 // nil when there is none
 	days       []int64 // nil when there are none
-	additive   []bool
+	sums       []Sum   // nil when nothing is summed; by row, without keys
+	given      []bool
 }
 
-func (l *lattice) total(d int) int      { return l.size[d] - 1 }
-func (l *lattice) coord(row, d int) int { return row / l.stride[d] % l.size[d] }
+func (l *lattice) coord(row, d int) int { return l.nodes[d][row] }
 
-// at returns row moved to value v of dimension d.
+// at returns row moved to node v of dimension d.
 func (l *lattice) at(row, d, v int) int { return row + (v-l.coord(row, d))*l.stride[d] }
 
-// newLattice checks t and fills in its margins.
-func newLattice(t Table) (*lattice, error) {
+// parts lists the rows that row is the sum of along d; none where it is not
+// divided.
+func (l *lattice) parts(row, d int, yield func(part int) bool) bool {
+	v := l.coord(row, d)
+	for _, c := range l.trees[d].children[v] {
+		if !yield(row + (c-v)*l.stride[d]) {
+			return false
+		}
+	}
+	return true
+}
+
+// whole returns the row that row is a part of along d.
+func (l *lattice) whole(row, d int) (int, bool) {
+	v := l.coord(row, d)
+	p := l.trees[d].parent[v]
+	return row + (p-v)*l.stride[d], p >= 0
+}
+
+// divided says whether row is the sum of others along d.
+func (l *lattice) divided(row, d int) bool { return l.trees[d].divided(l.coord(row, d)) }
+
+// newLattice checks the dimensions and makes an empty table of them.
+func newLattice(ds []Dimension) (*lattice, error) {
 	l := &lattice{n: 1}
-	if len(t.Dimensions) > maxDimensions {
+	if len(ds) > maxDimensions {
 		return nil, galien.Errorf(galien.Invalid, "table: more than %d dimensions", maxDimensions)
 	}
 	seen := map[string]bool{}
-	for _, d := range t.Dimensions {
-		if err := checkLabel("dimension", d.Name); err != nil {
+	for _, d := range ds {
+		t, err := newTree(d)
+		if err != nil {
 			return nil, err
 		}
 		if seen[d.Name] {
 			return nil, galien.Errorf(galien.Invalid, "table: dimension %q is given twice", d.Name)
 		}
 		seen[d.Name] = true
-		cats := slices.Clone(d.Categories)
-		slices.Sort(cats)
-		if len(cats) == 0 {
-			return nil, galien.Errorf(galien.Invalid, "table: dimension %q has no category", d.Name)
-		}
-		for i, c := range cats {
-			if err := checkLabel("category", c); err != nil {
-				return nil, err
-			}
-			if i > 0 && cats[i-1] == c {
-				return nil, galien.Errorf(galien.Invalid, "table: dimension %q has category %q twice", d.Name, c)
-			}
-		}
-		l.names = append(l.names, d.Name)
-		l.cats = append(l.cats, cats)
-		l.size = append(l.size, len(cats)+1)
-		l.additive = append(l.additive, d.Additive)
-		l.n *= len(cats) + 1
+		l.trees = append(l.trees, t)
+		l.size = append(l.size, len(t.parent))
+		l.n *= len(t.parent)
 		if l.n > maxRows {
 			return nil, galien.Errorf(galien.Invalid, "table: more than %d rows with its margins; cut it by fewer dimensions or wider categories", maxRows)
 		}
@@ -84,43 +90,49 @@ func newLattice(t Table) (*lattice, error) {
 		l.stride[d] = s
 		s *= l.size[d]
 	}
-	l.stars = make([]int, l.n)
+	for d := range l.size {
+		nodes := make([]int, l.n)
+		for row := range nodes {
+			nodes[row] = row / l.stride[d] % l.size[d]
+		}
+		l.nodes = append(l.nodes, nodes)
+	}
+	l.height = make([]int, l.n)
 	for row := range l.n {
-		for d := range l.size {
-			if l.coord(row, d) == l.total(d) {
-				l.stars[row]++
-			}
+		for d, t := range l.trees {
+			l.height[row] += t.height[l.coord(row, d)]
 		}
 	}
-	return l, l.fill(t)
+	l.persons = make([]int64, l.n)
+	l.given = make([]bool, l.n)
+	return l, nil
 }
 
-// fill takes the cells of t, completes the margins and checks that they agree.
-func (l *lattice) fill(t Table) error {
-	l.persons = make([]int64, l.n)
+// countLattice takes the cells of t, completes the margins and checks that
+// they agree.
+func countLattice(t Table) (*lattice, error) {
+	l, err := newLattice(t.Dimensions)
+	if err != nil {
+		return nil, err
+	}
 	if t.HasPopulation {
 		l.population = make([]int64, l.n)
 	}
 	if t.HasPersonDays {
 		l.days = make([]int64, l.n)
 	}
-	given := make([]bool, l.n)
 	for i, c := range t.Cells {
-		row, err := l.row(c.Keys)
+		row, err := l.take(i, c.Keys)
 		if err != nil {
-			return galien.Errorf(galien.Invalid, "table: cell %d: %w", i+1, err)
+			return nil, err
 		}
-		if given[row] {
-			return galien.Errorf(galien.Invalid, "table: cell %s is given twice", l.label(row))
-		}
-		given[row] = true
 		if min(c.Persons, c.Population, c.PersonDays) < 0 || max(c.Persons, c.Population, c.PersonDays) > maxCount {
-			return galien.Errorf(galien.Invalid, "table: cell %s has a negative or impossibly large number", l.label(row))
+			return nil, galien.Errorf(galien.Invalid, "table: cell %s has a negative or impossibly large number", l.label(row))
 		}
 		l.persons[row] = c.Persons
 		if l.population != nil {
 			if c.Population < c.Persons {
-				return galien.Errorf(galien.Invalid, "table: cell %s counts more persons than its population", l.label(row))
+				return nil, galien.Errorf(galien.Invalid, "table: cell %s counts more persons than its population", l.label(row))
 			}
 			l.population[row] = c.Population
 		}
@@ -128,66 +140,105 @@ func (l *lattice) fill(t Table) error {
 			l.days[row] = c.PersonDays
 		}
 	}
-	for s := 1; s <= len(l.size); s++ {
+	return l, l.complete()
+}
+
+// take returns the row of the cell at position i, once.
+func (l *lattice) take(i int, keys []string) (int, error) {
+	row, err := l.row(keys)
+	if err != nil {
+		return 0, galien.Errorf(galien.Invalid, "table: cell %d: %w", i+1, err)
+	}
+	if l.given[row] {
+		return 0, galien.Errorf(galien.Invalid, "table: cell %s is given twice", l.label(row))
+	}
+	l.given[row] = true
+	return row, nil
+}
+
+// complete fills in the margins that were not given, checks all of them and
+// works out the frames.
+func (l *lattice) complete() error {
+	top := 0
+	for _, h := range l.height {
+		top = max(top, h)
+	}
+	for h := 1; h <= top; h++ {
 		for row := range l.n {
-			if l.stars[row] == s && !given[row] {
+			if l.height[row] == h && !l.given[row] {
 				if err := l.derive(row); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return l.agree()
+	if err := l.agree(); err != nil {
+		return err
+	}
+	for d, t := range l.trees {
+		size := make([]int64, l.size[d])
+		for v := range size {
+			size[v] = l.persons[l.at(l.n-1, d, v)]
+		}
+		t.weave(size, l.stride[d])
+	}
+	return nil
 }
 
 // derive fills a margin that was not given from the categories it totals.
 func (l *lattice) derive(row int) error {
 	along := -1
 	for d := range l.size {
-		if l.coord(row, d) == l.total(d) && (along < 0 || l.additive[d] && !l.additive[along]) {
+		if l.divided(row, d) && (along < 0 || l.trees[d].additive && !l.trees[along].additive) {
 			along = d
 		}
 	}
 	occupied := 0
-	for v := range l.total(along) {
-		child := l.at(row, along, v)
-		l.persons[row] += l.persons[child]
+	l.parts(row, along, func(part int) bool {
+		l.persons[row] += l.persons[part]
 		if l.population != nil {
-			l.population[row] += l.population[child]
+			l.population[row] += l.population[part]
 		}
 		if l.days != nil {
-			l.days[row] += l.days[child]
+			l.days[row] += l.days[part]
 		}
-		if l.persons[child] > 0 || l.population != nil && l.population[child] > 0 {
+		if l.sums != nil {
+			l.sums[row].add(l.sums[part])
+		}
+		if l.persons[part] > 0 || l.population != nil && l.population[part] > 0 {
 			occupied++
 		}
-	}
-	if !l.additive[along] && occupied > 1 {
+		return true
+	})
+	if !l.trees[along].additive && occupied > 1 {
 		return galien.Errorf(galien.Invalid,
-			"table: the margin %s is not given, and a person may be in several categories of %q; give its count of distinct persons", l.label(row), l.names[along])
+			"table: the margin %s is not given, and a person may be in several categories of %q; give its count of distinct persons", l.label(row), l.trees[along].name)
 	}
 	return nil
 }
 
 // agree checks every margin against the categories it totals.
 func (l *lattice) agree() error {
-	for _, values := range [][]int64{l.persons, l.population} {
-		if values == nil {
+	for _, m := range []struct {
+		values []int64
+		sums   bool // of several categories of one person too
+	}{{l.persons, false}, {l.population, false}, {l.amounts(), true}} {
+		if m.values == nil {
 			continue
 		}
 		for row := range l.n {
-			for d := range l.size {
-				if l.coord(row, d) != l.total(d) {
+			for d, t := range l.trees {
+				if !l.divided(row, d) {
 					continue
 				}
 				var sum, most int64
-				for v := range l.total(d) {
-					x := values[l.at(row, d, v)]
-					sum += x
-					most = max(most, x)
-				}
-				if l.additive[d] && values[row] != sum || values[row] < most || values[row] > sum {
-					return galien.Errorf(galien.Invalid, "table: the margin %s does not agree with the categories of %q", l.label(row), l.names[d])
+				l.parts(row, d, func(part int) bool {
+					sum += m.values[part]
+					most = max(most, m.values[part])
+					return true
+				})
+				if x := m.values[row]; (t.additive || m.sums) && x != sum || x < most || x > sum {
+					return galien.Errorf(galien.Invalid, "table: the margin %s does not agree with the categories of %q", l.label(row), t.name)
 				}
 			}
 		}
@@ -202,12 +253,9 @@ func (l *lattice) row(keys []string) (int, error) {
 	}
 	row := 0
 	for d, k := range keys {
-		v := l.total(d)
-		if k != Total {
-			var ok bool
-			if v, ok = slices.BinarySearch(l.cats[d], k); !ok {
-				return 0, galien.Errorf(galien.Invalid, "has a key that is no category of %q", l.names[d])
-			}
+		v, ok := l.trees[d].find(k)
+		if !ok {
+			return 0, galien.Errorf(galien.Invalid, "has a key that is no category of %q", l.trees[d].name)
 		}
 		row += v * l.stride[d]
 	}
@@ -217,10 +265,10 @@ func (l *lattice) row(keys []string) (int, error) {
 // keys returns the keys of a row.
 func (l *lattice) keys(row int) []string {
 	out := make([]string, len(l.size))
-	for d := range l.size {
+	for d, t := range l.trees {
 		out[d] = Total
-		if v := l.coord(row, d); v < l.total(d) {
-			out[d] = l.cats[d][v]
+		if v := l.coord(row, d); v < t.root() {
+			out[d] = t.labels[v]
 		}
 	}
 	return out
@@ -228,17 +276,17 @@ func (l *lattice) keys(row int) []string {
 
 func (l *lattice) label(row int) string { return "(" + strings.Join(l.keys(row), ", ") + ")" }
 
-// shown lists the rows in the order the caller gave the categories.
+// shown lists the rows in the order the caller gave the categories, totals
+// last.
 func (l *lattice) shown(ds []Dimension) []int {
 	rows := []int{0}
 	for d, dim := range ds {
 		next := make([]int, 0, len(rows)*l.size[d])
 		for _, r := range rows {
-			for _, c := range dim.Categories {
-				v, _ := slices.BinarySearch(l.cats[d], c)
+			for _, c := range append(slices.Clone(dim.Categories), Total) {
+				v, _ := l.trees[d].find(c)
 				next = append(next, r+v*l.stride[d])
 			}
-			next = append(next, r+l.total(d)*l.stride[d])
 		}
 		rows = next
 	}

@@ -164,3 +164,16 @@ func (p *program) between(sum map[int]float64) (float64, float64) {
 	}
 	return ends[0], ends[1]
 }
+
+// bound returns the least and greatest value of each variable asked for.
+func (p *program) bound(t failer, ask []int) [][2]float64 {
+	if !p.start() {
+		t.Fatal("what is published contradicts itself")
+	}
+	var out [][2]float64
+	for _, v := range ask {
+		low, high := p.between(map[int]float64{v: 1})
+		out = append(out, [2]float64{low, high})
+	}
+	return out
+}

@@ -6,28 +6,30 @@ import (
 	"slices"
 )
 
-// target is a row to protect in one layer.
+// target is a row to protect in one layer: from what is published it must not
+// follow that its number is less than up above the truth, nor that it lies in
+// an interval narrower than span.
 type target struct {
-	row   int
-	layer int
+	row, layer int
+	up, span   int64
 }
 
 // plan is a choice of rows to withhold, built up and then pared down.
 type plan struct {
-	l         *lattice
-	threshold int64
-	primary   []bool
-	targets   []target
-	movers    []*mover // one a layer; they share withheld and cost
-	withheld  []bool
-	cost      []int64
-	used      [][]int // by target: the rows of the moves that protect it
+	l        *lattice
+	primary  []bool
+	targets  []target
+	movers   []*mover // one a layer; they share withheld and cost
+	withheld []bool
+	cost     []int64
+	used     [][]int // by target: the rows of the moves that protect it
+	needs    []int   // by row: the last target that could not do without it
 }
 
-// suppress decides the outcome of every row.
-func suppress(l *lattice, threshold int64) []Outcome {
+// suppress decides the outcome of every row, given what is to be protected.
+func suppress(l *lattice, targets []target) []Outcome {
 	out := make([]Outcome, l.n)
-	best := chosen(l, threshold)
+	best := chosen(l, targets)
 	for row := range out {
 		switch {
 		case best.primary[row]:
@@ -48,11 +50,11 @@ func suppress(l *lattice, threshold int64) []Outcome {
 }
 
 // chosen tries a few orders of work and returns the plan that loses least.
-func chosen(l *lattice, threshold int64) *plan {
+func chosen(l *lattice, targets []target) *plan {
 	rank := func(p *plan, t target) int64 { return p.movers[t.layer].ly.low[t.row] }
 	orders := []func(p *plan, a, b target) int{
 		func(p *plan, a, b target) int { // margins first
-			return cmp.Or(-cmp.Compare(l.stars[a.row], l.stars[b.row]), cmp.Compare(rank(p, a), rank(p, b)))
+			return cmp.Or(-cmp.Compare(l.height[a.row], l.height[b.row]), cmp.Compare(rank(p, a), rank(p, b)))
 		},
 		func(p *plan, a, b target) int { // smallest first
 			return cmp.Compare(rank(p, a), rank(p, b))
@@ -69,43 +71,43 @@ func chosen(l *lattice, threshold int64) *plan {
 	}
 	var best *plan
 	for _, order := range orders {
-		p := newPlan(l, threshold)
+		p := newPlan(l, targets)
 		slices.SortStableFunc(p.targets, func(a, b target) int { return order(p, a, b) })
 		p.used = make([][]int, len(p.targets))
 		for i := range p.targets {
 			p.protect(i)
 		}
 		p.pare()
-		if l.n <= 500 {
+		if l.n <= 150 {
 			p.exchange()
 		}
 		if best == nil || p.loss() < best.loss() {
 			best = p
 		}
 	}
+	if 150 < l.n && l.n <= 500 {
+		best.exchange()
+	}
 	return best
 }
 
-// newPlan withholds the primary rows.
-func newPlan(l *lattice, threshold int64) *plan {
+// newPlan withholds the rows of the targets.
+func newPlan(l *lattice, targets []target) *plan {
 	p := &plan{
-		l: l, threshold: threshold,
-		primary: make([]bool, l.n), withheld: make([]bool, l.n), cost: make([]int64, l.n),
+		l: l, targets: slices.Clone(targets),
+		primary: make([]bool, l.n), withheld: make([]bool, l.n), cost: make([]int64, l.n), needs: make([]int, l.n),
 	}
-	for i, ly := range l.layers() {
-		p.movers = append(p.movers, &mover{l: l, ly: ly, withheld: p.withheld, cost: p.cost, z: make([]int64, l.n)})
-		for row := range l.n {
-			if ly.low[row] < threshold {
-				p.primary[row], p.withheld[row] = true, true
-				p.targets = append(p.targets, target{row, i})
-			}
-		}
+	for _, ly := range l.layers() {
+		p.movers = append(p.movers, newMover(l, ly, p.withheld, p.cost))
+	}
+	for _, t := range targets {
+		p.primary[t.row], p.withheld[t.row] = true, true
 	}
 	for row := range l.n {
 		// A margin is worth four of the rows it totals; among equals the
 		// smaller count goes first, by order of magnitude and then by value.
 		c := l.persons[row]
-		p.cost[row] = 1<<(2*l.stars[row])*1_000_000 + int64(bits.Len64(uint64(c)))*5_000 + min(c, 4_999)
+		p.cost[row] = 1<<(2*min(l.height[row], maxDimensions))*1_000_000 + int64(bits.Len64(uint64(c)))*5_000 + min(c, 4_999)
 	}
 	return p
 }
@@ -121,46 +123,67 @@ func (p *plan) loss() int64 {
 	return sum
 }
 
-// span returns how far moves can carry target i, up and down together, up to
-// the threshold, and the rows they use.
-func (p *plan) span(i int) (int64, []int) {
+// lacking returns how much target i still lacks of what protects it, and the
+// rows that the moves use.
+func (p *plan) lacking(i int) (int64, []int) {
 	t := p.targets[i]
 	m := p.movers[t.layer]
-	up, used := m.grow(t.row, 1, p.threshold)
-	if up >= p.threshold {
-		return up, used
+	up, used := m.grow(t.row, 1, t.span)
+	if up >= t.span {
+		return 0, used
 	}
-	down, more := m.grow(t.row, -1, p.threshold-up)
-	return up + down, append(used, more...)
+	if up < t.up {
+		return t.span - up, used
+	}
+	down, more := m.grow(t.row, -1, t.span-up)
+	return t.span - up - down, append(used, more...)
 }
 
-// protect withholds rows until target i spans the threshold, and returns
-// those it added.
-func (p *plan) protect(i int) []int {
+// protect withholds rows until target i lacks nothing.
+func (p *plan) protect(i int) {
 	t := p.targets[i]
 	m := p.movers[t.layer]
-	var added []int
 	for {
-		span, used := p.span(i)
-		if span >= p.threshold {
+		lack, used := p.lacking(i)
+		if lack == 0 {
 			p.used[i] = used
-			return added
+			return
 		}
-		m.grow(t.row, 1, p.threshold)
-		for need := p.threshold - span; need > 0; need /= 2 {
-			c, ok := m.find(t.row, 1, need, true)
+		// What is reached already one way or the other stays; more is added
+		// where it costs least.
+		up, _ := m.grow(t.row, 1, t.span)
+		for need := lack; need > 0; need /= 2 {
+			c, ok := m.find(search{target: t.row, dir: 1, need: need, extend: true})
+			if up >= t.up {
+				m.grow(t.row, -1, t.span-up)
+				if down, can := m.find(search{target: t.row, dir: -1, need: need, extend: true}); can && (!ok || down.loss < c.loss) {
+					c, ok = down, true
+				}
+				m.grow(t.row, 1, t.span)
+			}
 			if !ok {
 				continue
 			}
-			for _, s := range c.steps {
-				if !p.withheld[s.row] {
-					p.withheld[s.row] = true
-					added = append(added, s.row)
-				}
+			if p.withhold(c) {
+				break
 			}
-			break
+			// In a hierarchy chains may get in each other's way; more persons
+			// everywhere above always can be.
+			if c, _ := m.upward(search{target: t.row, dir: 1, extend: true}); p.withhold(c) {
+				break
+			}
 		}
 	}
+}
+
+// withhold withholds the rows of c, and says whether any was not already.
+func (p *plan) withhold(c circuit) bool {
+	more := false
+	for _, s := range c.steps {
+		more = more || !p.withheld[s.row]
+		p.withheld[s.row] = true
+	}
+	return more
 }
 
 // pare publishes again each secondary row that no target needs, the costliest
@@ -190,15 +213,25 @@ func (p *plan) secondary() []int {
 // and keeps the new moves when it does.
 func (p *plan) stand(row int) bool {
 	fresh := map[int][]int{}
-	for i := range p.targets {
-		if !slices.Contains(p.used[i], row) {
-			continue
+	check := func(i int) bool {
+		if fresh[i] != nil || !slices.Contains(p.used[i], row) {
+			return true
 		}
-		span, used := p.span(i)
-		if span < p.threshold {
+		lack, used := p.lacking(i)
+		if lack > 0 {
+			p.needs[row] = i
 			return false
 		}
 		fresh[i] = used
+		return true
+	}
+	if !check(p.needs[row]) {
+		return false
+	}
+	for i := range p.targets {
+		if !check(i) {
+			return false
+		}
 	}
 	for i, used := range fresh {
 		p.used[i] = used
@@ -241,51 +274,20 @@ func (p *plan) exchange() {
 
 // audit proves the plan again from nothing: for every target, two tables of
 // whole numbers, checked against every sum and bound, that agree with all that
-// is published and differ there by at least the threshold.
+// is published and differ there by at least what is asked.
 func (p *plan) audit() bool {
 	for _, t := range p.targets {
 		if !p.withheld[t.row] {
 			return false
 		}
 		m := p.movers[t.layer]
-		up, _ := m.grow(t.row, 1, p.threshold)
-		if m.z[t.row] != up || !m.possible() {
+		up, _ := m.grow(t.row, 1, t.span)
+		if m.z[t.row] != up || !m.possible() || up < t.up {
 			return false
 		}
-		if up < p.threshold {
-			down, _ := m.grow(t.row, -1, p.threshold-up)
-			if m.z[t.row] != -down || !m.possible() || up+down < p.threshold {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// possible says whether the move made so far is one: nothing published
-// changes, every sum is kept, no count is negative and none exceeds a margin
-// that bounds it.
-func (m *mover) possible() bool {
-	l := m.l
-	for row := range l.n {
-		if m.z[row] != 0 && !m.withheld[row] || m.ly.low[row]+m.z[row] < 0 {
-			return false
-		}
-	}
-	for _, row := range m.moved {
-		for d := range l.size {
-			margin := l.at(row, d, l.total(d))
-			sum := -m.z[margin]
-			for v := range l.total(d) {
-				child := l.at(row, d, v)
-				sum += m.z[child]
-				for _, b := range m.ly.bounds {
-					if slices.Contains(b.dims, d) && b.values[child]+m.z[child] > b.values[margin]+m.z[margin] {
-						return false
-					}
-				}
-			}
-			if sum != 0 {
+		if up < t.span {
+			down, _ := m.grow(t.row, -1, t.span-up)
+			if m.z[t.row] != -down || !m.possible() || up+down < t.span {
 				return false
 			}
 		}

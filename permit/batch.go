@@ -30,7 +30,10 @@ type Decision struct {
 // Questions). A request that is refused does not stop the others. It fails, and
 // permits nothing, when a decision could not be written down.
 func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request) ([]Decision, error) {
-	now := g.now()
+	s, err := g.standing(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p, unknown := g.store.Get(ctx, permitID)
 	decisions := make([]Decision, len(requests))
 	entries := make([]audit.Entry, len(requests))
@@ -40,9 +43,9 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 		}
 		decisions[i].Refusal = unknown
 		if unknown == nil {
-			decisions[i].Refusal = g.judge(p, r, now)
+			decisions[i].Refusal = g.judge(p, r, s)
 		}
-		entries[i] = g.decision(permitID, r, now, decisions[i].Refusal)
+		entries[i] = g.decision(permitID, r, s, decisions[i].Refusal)
 	}
 	opposed, asOf, err := g.store.opposed(ctx, permitID)
 	if err != nil {
@@ -65,7 +68,10 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 // meanwhile, nothing is, and every question is written down as withdrawn. outcome
 // is what each of them says.
 func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[string]string) error {
-	now := g.now()
+	s, err := g.standing(ctx)
+	if err != nil {
+		return err
+	}
 	var refusal error
 	type basis struct {
 		permit string
@@ -77,13 +83,13 @@ func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[stri
 			return err
 		}
 		if of := (basis{p.PermitID(), p.OppositionsAsOf()}); refusal == nil && !checked[of] {
-			refusal = g.stillGood(ctx, p, now)
+			refusal = g.stillGood(ctx, p, s)
 			checked[of] = true
 		}
 	}
 	entries := make([]audit.Entry, len(all))
 	for i, p := range all {
-		entries[i] = g.delivery(p, outcome, now, refusal)
+		entries[i] = g.delivery(p, outcome, s, refusal)
 	}
 	if _, err := g.appendAll(ctx, entries); err != nil {
 		return err

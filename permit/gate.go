@@ -139,7 +139,7 @@ func (p Permitted) Scope() Scope {
 	s := p.read().scope
 	s.Tables = cloneTables(s.Tables)
 	s.Deny, s.Allow = slices.Clone(s.Deny), slices.Clone(s.Allow)
-	s.Opposed = slices.Clone(s.Opposed)
+	s.Opposed, s.Areas = slices.Clone(s.Opposed), slices.Clone(s.Areas)
 	if s.Window != nil {
 		w := *s.Window
 		s.Window = &w
@@ -166,16 +166,19 @@ func (g *Gate) Allow(ctx context.Context, permitID string, r Request) (Permitted
 	if r.Snapshot == "" || r.Subject == "" {
 		return Permitted{}, galien.Errorf(galien.Internal, "ask for permission: the request names no snapshot or no subject")
 	}
-	now := g.now()
+	s, err := g.standing(ctx)
+	if err != nil {
+		return Permitted{}, err
+	}
 	p, refusal := g.store.Get(ctx, permitID)
 	if refusal == nil {
-		refusal = g.judge(p, r, now)
+		refusal = g.judge(p, r, s)
 	}
 	opposed, asOf, err := g.store.opposed(ctx, permitID)
 	if err != nil {
 		return Permitted{}, err
 	}
-	entry := g.decision(permitID, r, now, refusal)
+	entry := g.decision(permitID, r, s, refusal)
 	index, err := g.log.Append(ctx, entry)
 	if err != nil {
 		return Permitted{}, fmt.Errorf("nothing is answered that cannot be written down: %w", err)
@@ -196,14 +199,10 @@ func permitted(p Permit, r Request, index int64, opposed []galien.PersonID, asOf
 
 // decision is the audit entry of a request that was decided: allowed when there
 // is no refusal.
-func (g *Gate) decision(permitID string, r Request, now time.Time, refusal error) audit.Entry {
-	entry := audit.Entry{
-		Time: now, Actor: g.actor, Action: string(r.Action), Snapshot: r.Snapshot, Subject: r.Subject,
-		Outcome: outcomeAllowed, Details: maps.Clone(r.Details),
-	}
-	if entry.Details == nil {
-		entry.Details = map[string]string{}
-	}
+func (g *Gate) decision(permitID string, r Request, s standing, refusal error) audit.Entry {
+	entry := g.entry(s, string(r.Action), outcomeAllowed)
+	entry.Snapshot, entry.Subject = r.Snapshot, r.Subject
+	maps.Copy(entry.Details, r.Details)
 	if idPattern.MatchString(permitID) {
 		entry.Permit = permitID
 	}
@@ -219,8 +218,11 @@ func (g *Gate) decision(permitID string, r Request, now time.Time, refusal error
 }
 
 // judge returns why the permit does not cover the request, or nil.
-func (g *Gate) judge(p Permit, r Request, now time.Time) error {
-	if err := inForce(p, now); err != nil {
+func (g *Gate) judge(p Permit, r Request, s standing) error {
+	if s.clock != nil {
+		return s.clock
+	}
+	if err := inForce(p, s.now); err != nil {
 		return err
 	}
 	t := p.Terms
@@ -248,20 +250,31 @@ func (g *Gate) judge(p Permit, r Request, now time.Time) error {
 	if len(missing) > 0 {
 		return galien.Errorf(galien.Denied, "permit %s does not allow %s: ask for an amendment or change the definition", p.ID, strings.Join(missing, ", "))
 	}
-	return nil
+	return g.policies(p, r, s)
+}
+
+// policies asks the policies about a request. They have the last word: what was
+// judged above it only says better.
+func (g *Gate) policies(p Permit, r Request, s standing) error {
+	q := g.question(s, string(r.Action), p.seen(s.now))
+	q.SourceIDs = r.SourceIDs
+	return ask(q)
 }
 
 // inForce fails when the permit is not active at an instant.
 func inForce(p Permit, now time.Time) error {
-	switch p.State(now) {
+	switch state := p.State(now); state {
+	case Active:
+		return nil
 	case Revoked:
 		return galien.Errorf(galien.Denied, "permit %s was revoked on %s: ask for a new one", p.ID, galien.DateOf(p.RevokedAt.In(now.Location())))
 	case NotYet:
 		return galien.Errorf(galien.Denied, "permit %s starts on %s: wait, or ask for an amendment", p.ID, p.Terms.Starts)
 	case Expired:
 		return galien.Errorf(galien.Denied, "permit %s expired on %s: ask for a new one", p.ID, p.Terms.Expires)
+	default:
+		return galien.Errorf(galien.Denied, "permit %s is not in force (%s): galien permit show says what is due next", p.ID, state)
 	}
-	return nil
 }
 
 // notGranted returns what is read outside the scope, as "table (column,
@@ -306,9 +319,12 @@ func (g *Gate) Deliver(ctx context.Context, p Permitted, outcome map[string]stri
 	if err := p.Check(p.Action()); err != nil {
 		return err
 	}
-	now := g.now()
-	refusal := g.stillGood(ctx, p, now)
-	entry := g.delivery(p, outcome, now, refusal)
+	s, err := g.standing(ctx)
+	if err != nil {
+		return err
+	}
+	refusal := g.stillGood(ctx, p, s)
+	entry := g.delivery(p, outcome, s, refusal)
 	if _, err := g.log.Append(ctx, entry); err != nil {
 		return fmt.Errorf("nothing is answered that cannot be written down: %w", err)
 	}
@@ -317,14 +333,10 @@ func (g *Gate) Deliver(ctx context.Context, p Permitted, outcome map[string]stri
 
 // delivery is the audit entry of an answer that is ready: withdrawn when there
 // is a refusal.
-func (g *Gate) delivery(p Permitted, outcome map[string]string, now time.Time, refusal error) audit.Entry {
-	entry := audit.Entry{
-		Time: now, Actor: g.actor, Action: string(p.Action()), Permit: p.PermitID(), Snapshot: p.Snapshot(), Subject: p.Subject(),
-		Outcome: outcomeDelivered, Details: maps.Clone(outcome),
-	}
-	if entry.Details == nil {
-		entry.Details = map[string]string{}
-	}
+func (g *Gate) delivery(p Permitted, outcome map[string]string, s standing, refusal error) audit.Entry {
+	entry := g.entry(s, string(p.Action()), outcomeDelivered)
+	entry.Permit, entry.Snapshot, entry.Subject = p.PermitID(), p.Snapshot(), p.Subject()
+	maps.Copy(entry.Details, outcome)
 	entry.Details["allowed_by_entry"] = strconv.FormatInt(p.AuditIndex(), 10)
 	if refusal != nil {
 		entry.Outcome = outcomeWithdrawn
@@ -333,14 +345,20 @@ func (g *Gate) delivery(p Permitted, outcome map[string]string, now time.Time, r
 	return entry
 }
 
-// stillGood fails when the permit is no longer in force, or when a person whom
-// the scope does not leave out may not be used any more.
-func (g *Gate) stillGood(ctx context.Context, p Permitted, now time.Time) error {
+// stillGood fails when the permit is no longer in force or the asker's role ended,
+// or when a person whom the scope does not leave out may not be used any more.
+func (g *Gate) stillGood(ctx context.Context, p Permitted, s standing) error {
+	if s.clock != nil {
+		return s.clock
+	}
 	current, err := g.store.Get(ctx, p.PermitID())
 	if err != nil {
 		return err
 	}
-	if err := inForce(current, now); err != nil {
+	if err := inForce(current, s.now); err != nil {
+		return err
+	}
+	if err := g.policies(current, p.g.request, s); err != nil {
 		return err
 	}
 	opposed, asOf, err := g.store.opposed(ctx, p.PermitID())
@@ -355,22 +373,33 @@ func (g *Gate) stillGood(ctx context.Context, p Permitted, now time.Time) error 
 	return nil
 }
 
-// Grant reads terms, writes the grant down in the audit log and stores it. It
-// returns the permit's id.
+// Grant reads terms, writes the grant down in the audit log and stores it, in an
+// ungoverned hub; a governed one refuses. It returns the permit's id.
 func (g *Gate) Grant(ctx context.Context, text []byte) (string, error) {
 	t, err := Parse(text)
 	if err != nil {
 		return "", err
 	}
-	now := g.now()
-	entry := audit.Entry{
-		Time: now, Actor: g.actor, Action: "permit grant", Permit: t.ID(), Subject: t.hash(), Outcome: "granted",
-		Details: map[string]string{"level": string(t.Level), "purpose_kind": t.PurposeKind, "expires": t.Expires.String()},
+	s, err := g.standing(ctx)
+	if err != nil {
+		return "", err
 	}
-	if _, err := g.log.Append(ctx, entry); err != nil {
+	const action = "permit " + StepGrant
+	refusal := s.clock
+	if refusal == nil {
+		refusal = ask(g.question(s, action, Permit{ID: t.ID(), Terms: t}.seen(s.now)))
+	}
+	if refusal != nil {
+		return "", g.refused(ctx, s, action, t.ID(), refusal)
+	}
+	entry := g.entry(s, action, "granted")
+	entry.Permit, entry.Subject = t.ID(), t.hash()
+	maps.Copy(entry.Details, map[string]string{"level": string(t.Level), "purpose_kind": t.PurposeKind, "expires": t.Expires.String()})
+	index, err := g.log.Append(ctx, entry)
+	if err != nil {
 		return "", fmt.Errorf("nothing is granted that cannot be written down: %w", err)
 	}
-	id, err := g.store.Grant(ctx, t, text, now, g.actor)
+	id, err := g.store.grant(ctx, t, text, Step{Name: StepGrant, Day: galien.DateOf(s.now), RecordedAt: s.now, RecordedBy: g.actor, AuditEntry: index})
 	if err != nil {
 		return "", g.undone(ctx, entry, err)
 	}
@@ -379,18 +408,7 @@ func (g *Gate) Grant(ctx context.Context, text []byte) (string, error) {
 
 // Revoke writes the revocation down in the audit log and ends the permit.
 func (g *Gate) Revoke(ctx context.Context, id string) error {
-	if _, err := g.store.Get(ctx, id); err != nil {
-		return err
-	}
-	now := g.now()
-	entry := audit.Entry{Time: now, Actor: g.actor, Action: "permit revoke", Permit: id, Outcome: "revoked"}
-	if _, err := g.log.Append(ctx, entry); err != nil {
-		return fmt.Errorf("nothing is revoked that cannot be written down: %w", err)
-	}
-	if err := g.store.Revoke(ctx, id, now, g.actor); err != nil {
-		return g.undone(ctx, entry, err)
-	}
-	return nil
+	return g.Take(ctx, id, Act{Step: StepRevoke})
 }
 
 // undone writes down that what the entry announced did not happen.

@@ -31,7 +31,7 @@ type desk struct {
 
 func newDesk(t *testing.T, actor string) *desk {
 	t.Helper()
-	dir := t.TempDir()
+	dir := deskDir(t)
 	store, err := CreateStore(filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +44,17 @@ func newDesk(t *testing.T, actor string) *desk {
 	d := &desk{store: store, log: log, now: testDay, dir: dir}
 	d.gate = NewGate(store, log, actor, func() time.Time { return d.now })
 	return d
+}
+
+// deskDir is a folder in memory where the system has one, since every entry is
+// synced to the disk.
+func deskDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "galien-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (d *desk) grant(t *testing.T, text string) string {
@@ -238,7 +249,9 @@ func TestRefusals(t *testing.T) {
 			if text == "" {
 				text = example(t, "aggregates")
 			}
+			d.now = time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC) // before any question
 			id := d.grant(t, text)
+			d.now = testDay
 			r := request(CountCohort, map[string][]string{"drug_exposure": {"drug_concept_id"}})
 			if c.change != nil {
 				c.change(d, &r)
@@ -260,19 +273,20 @@ func TestRefusals(t *testing.T) {
 
 func TestFirstAndLastDay(t *testing.T) {
 	d := newDesk(t, "jean")
+	d.now = time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)
 	id := d.grant(t, narrow)
 	paris := time.FixedZone("Paris", 3600)
 	for _, c := range []struct {
 		now  time.Time
 		want State
 	}{
+		// In the order of time; the day is the one of the clock's own zone.
+		{time.Date(2026, 1, 1, 0, 30, 0, 0, paris), Active},
 		{time.Date(2025, 12, 31, 23, 59, 59, 0, time.UTC), NotYet},
 		{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Active},
+		{time.Date(2027, 1, 1, 0, 30, 0, 0, paris), Expired},
 		{time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC), Active},
 		{time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Expired},
-		// The day is the one of the clock's own zone.
-		{time.Date(2026, 1, 1, 0, 30, 0, 0, paris), Active},
-		{time.Date(2027, 1, 1, 0, 30, 0, 0, paris), Expired},
 	} {
 		p, err := d.store.Get(context.Background(), id)
 		if err != nil {
@@ -421,7 +435,11 @@ func TestRequestMustBeTraceable(t *testing.T) {
 // TestMain lets this test binary stand in for a process that asks and answers.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("PERMIT_TEST_DIR"); dir != "" {
-		if err := answerFor(dir, os.Getenv("PERMIT_TEST_ID"), os.Getenv("PERMIT_TEST_RUN")); err != nil {
+		act := func() error { return answerFor(dir, os.Getenv("PERMIT_TEST_ID"), os.Getenv("PERMIT_TEST_RUN")) }
+		if os.Getenv("PERMIT_TEST_DRAFT") != "" {
+			act = func() error { return draftFor(dir, os.Getenv("PERMIT_TEST_RUN")) }
+		}
+		if err := act(); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
@@ -469,39 +487,54 @@ func answerFor(dir, id, run string) error {
 	}
 }
 
+// killsWanted is how many processes a test kills.
+func killsWanted() int {
+	if s := os.Getenv("GALIEN_CRASH"); s != "" {
+		kills, _ := strconv.Atoi(s)
+		return kills
+	}
+	return 5
+}
+
+// killed runs this binary as another process, kills it at an instant after its
+// first answer, and calls yield with each answer that came out.
+func killed(t *testing.T, k int, env []string, yield func(answer string)) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	var kill *time.Timer
+	for lines.Scan() {
+		answer, ok := strings.CutPrefix(lines.Text(), "answer ")
+		if !ok {
+			t.Fatalf("child: %s", lines.Text())
+		}
+		yield(answer)
+		if kill == nil {
+			kill = time.AfterFunc(time.Duration(k*3_919%10_000)*time.Microsecond, func() { cmd.Process.Kill() })
+		}
+	}
+	_ = cmd.Wait() // killed
+}
+
 // TestKillBetweenEntryAndAnswer kills a process that answers without pause: no
 // answer ever came out whose question and delivery are not in the log.
 func TestKillBetweenEntryAndAnswer(t *testing.T) {
-	kills := 5
-	if s := os.Getenv("GALIEN_CRASH"); s != "" {
-		kills, _ = strconv.Atoi(s)
-	}
+	kills := killsWanted()
 	d := newDesk(t, "marie")
 	id := d.grant(t, narrow)
 	var answers []string
 	for k := range kills {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "PERMIT_TEST_DIR="+d.dir, "PERMIT_TEST_ID="+id, "PERMIT_TEST_RUN="+strconv.Itoa(k))
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		var kill *time.Timer
-		for lines.Scan() {
-			subject, ok := strings.CutPrefix(lines.Text(), "answer ")
-			if !ok {
-				t.Fatalf("child: %s", lines.Text())
-			}
+		killed(t, k, []string{"PERMIT_TEST_DIR=" + d.dir, "PERMIT_TEST_ID=" + id, "PERMIT_TEST_RUN=" + strconv.Itoa(k)}, func(subject string) {
 			answers = append(answers, subject)
-			if kill == nil { // at an instant after the first answer
-				kill = time.AfterFunc(time.Duration(k*3_919%10_000)*time.Microsecond, func() { cmd.Process.Kill() })
-			}
-		}
-		_ = cmd.Wait() // killed
+		})
 	}
 	if len(answers) < kills {
 		t.Fatalf("%d answers in %d runs", len(answers), kills)

@@ -2,8 +2,10 @@ package permit
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +40,8 @@ type Opposition struct {
 	WithdrawnBy string    `json:"withdrawn_by,omitempty"`
 }
 
-// oppositionSchema came with version 2 of the store.
+// oppositionSchema is the ledger; the checksum of a row is of the columns after
+// its entry.
 const oppositionSchema = `
 CREATE TABLE opposition (
 	entry        INTEGER PRIMARY KEY,
@@ -49,7 +52,8 @@ CREATE TABLE opposition (
 	recorded_at  TEXT NOT NULL,   -- RFC 3339, UTC
 	recorded_by  TEXT NOT NULL,
 	withdrawn_at TEXT,            -- null while it holds
-	withdrawn_by TEXT
+	withdrawn_by TEXT,
+	sum          TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX opposition_holds ON opposition (person_id, scope) WHERE withdrawn_at IS NULL;
 CREATE TABLE opposition_override (
@@ -59,10 +63,10 @@ CREATE TABLE opposition_override (
 	recorded_at TEXT NOT NULL,
 	recorded_by TEXT NOT NULL,
 	ended_at    TEXT,
-	ended_by    TEXT
+	ended_by    TEXT,
+	sum         TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX override_holds ON opposition_override (permit) WHERE ended_at IS NULL;
-PRAGMA user_version = 2;
 `
 
 // checkScope fails unless a scope is Everything or a permit that exists.
@@ -83,8 +87,15 @@ func (s *Store) Oppose(ctx context.Context, persons []galien.PersonID, scope, by
 	if err := s.checkScope(ctx, scope); err != nil {
 		return 0, err
 	}
-	return s.forEach(ctx, "oppose", persons, `INSERT INTO opposition (person_id, scope, by, received, recorded_at, recorded_by)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`, scope, by, received.String(), stamp(now), actor)
+	return s.forEach(ctx, "oppose", persons, func(tx *sql.Tx, p galien.PersonID) (int64, error) {
+		row := []string{strconv.FormatInt(int64(p), 10), scope, by, received.String(), stamp(now), actor}
+		result, err := tx.ExecContext(ctx, `INSERT INTO opposition (person_id, scope, by, received, recorded_at, recorded_by, sum)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, int64(p), row[1], row[2], row[3], row[4], row[5], sum(append(row, "", "")...))
+		if err != nil {
+			return 0, err
+		}
+		return result.RowsAffected()
+	})
 }
 
 // Withdraw ends the opposition of persons in a scope, and returns how many held
@@ -94,29 +105,41 @@ func (s *Store) Withdraw(ctx context.Context, persons []galien.PersonID, scope s
 	if err := s.checkScope(ctx, scope); err != nil {
 		return 0, err
 	}
-	return s.forEach(ctx, "withdraw opposition", persons, `UPDATE opposition SET withdrawn_at = ?3, withdrawn_by = ?4
-		WHERE person_id = ?1 AND scope = ?2 AND withdrawn_at IS NULL`, scope, stamp(now), actor)
+	return s.forEach(ctx, "withdraw opposition", persons, func(tx *sql.Tx, p galien.PersonID) (int64, error) {
+		return end(ctx, tx, `SELECT entry, person_id, scope, by, received, recorded_at, recorded_by FROM opposition
+			WHERE person_id = ? AND scope = ? AND withdrawn_at IS NULL`, []any{int64(p), scope},
+			`UPDATE opposition SET withdrawn_at = ?, withdrawn_by = ?, sum = ? WHERE entry = ?`, now, actor)
+	})
+}
+
+// end writes into the rows that a query finds, entry first, when and by whom they
+// ended, with the checksum that they have from then on.
+func end(ctx context.Context, tx *sql.Tx, query string, args []any, update string, now time.Time, actor string) (ended int64, err error) {
+	rows, err := texts(ctx, tx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		if _, err := tx.ExecContext(ctx, update, stamp(now), actor, sum(append(row[1:], stamp(now), actor)...), row[0]); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(rows)), nil
 }
 
 // forEach changes the ledger for each person, in one transaction.
-func (s *Store) forEach(ctx context.Context, action string, persons []galien.PersonID, query string, args ...any) (changed int64, err error) {
-	tx, err := s.db.BeginTx(ctx, nil)
+func (s *Store) forEach(ctx context.Context, action string, persons []galien.PersonID, change func(*sql.Tx, galien.PersonID) (int64, error)) (changed int64, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, p := range persons {
+			n, err := change(tx, p)
+			if err != nil {
+				return err
+			}
+			changed += n
+		}
+		return nil
+	})
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", action, err)
-	}
-	defer tx.Rollback()
-	for _, p := range persons {
-		result, err := tx.ExecContext(ctx, query, append([]any{int64(p)}, args...)...)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", action, err)
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", action, err)
-		}
-		changed += n
-	}
-	if err := tx.Commit(); err != nil {
 		return 0, fmt.Errorf("%s: %w", action, err)
 	}
 	return changed, nil
@@ -144,8 +167,8 @@ func (s *Store) Override(ctx context.Context, permitID, law string, now time.Tim
 	if _, err := s.Get(ctx, permitID); err != nil {
 		return err
 	}
-	result, err := s.db.ExecContext(ctx, `INSERT INTO opposition_override (permit, law, recorded_at, recorded_by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		permitID, law, stamp(now), actor)
+	result, err := s.db.ExecContext(ctx, `INSERT INTO opposition_override (permit, law, recorded_at, recorded_by, sum) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		permitID, law, stamp(now), actor, sum(permitID, law, stamp(now), actor, "", ""))
 	if err != nil {
 		return fmt.Errorf("set oppositions aside: %w", err)
 	}
@@ -158,19 +181,24 @@ func (s *Store) Override(ctx context.Context, permitID, law string, now time.Tim
 // EndOverride makes oppositions hold again under a permit. It fails with NotFound
 // when they were not set aside for it.
 func (s *Store) EndOverride(ctx context.Context, permitID string, now time.Time, actor string) error {
-	result, err := s.db.ExecContext(ctx, `UPDATE opposition_override SET ended_at = ?, ended_by = ? WHERE permit = ? AND ended_at IS NULL`, stamp(now), actor, permitID)
+	var ended int64
+	err := s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		ended, err = end(ctx, tx, `SELECT entry, permit, law, recorded_at, recorded_by FROM opposition_override WHERE permit = ? AND ended_at IS NULL`,
+			[]any{permitID}, `UPDATE opposition_override SET ended_at = ?, ended_by = ?, sum = ? WHERE entry = ?`, now, actor)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("end what sets oppositions aside: %w", err)
 	}
-	if n, err := result.RowsAffected(); err != nil || n > 0 {
-		return err
+	if ended > 0 {
+		return nil
 	}
 	return galien.Errorf(galien.NotFound, "end what sets oppositions aside: nothing does for this permit; galien opposition list shows the ledger")
 }
 
 // Overrides returns what sets or set oppositions aside, in the order of entry.
 func (s *Store) Overrides(ctx context.Context) ([]Override, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT permit, law, recorded_at, recorded_by, coalesce(ended_at, ''), coalesce(ended_by, '')
+	rows, err := s.db.QueryContext(ctx, `SELECT permit, law, recorded_at, recorded_by, coalesce(ended_at, ''), coalesce(ended_by, ''), sum
 		FROM opposition_override ORDER BY entry`)
 	if err != nil {
 		return nil, fmt.Errorf("list overrides: %w", err)
@@ -179,9 +207,12 @@ func (s *Store) Overrides(ctx context.Context) ([]Override, error) {
 	all := []Override{}
 	for rows.Next() {
 		var o Override
-		var recorded, ended string
-		if err := rows.Scan(&o.Permit, &o.Law, &recorded, &o.RecordedBy, &ended, &o.EndedBy); err != nil {
+		var recorded, ended, stored string
+		if err := rows.Scan(&o.Permit, &o.Law, &recorded, &o.RecordedBy, &ended, &o.EndedBy, &stored); err != nil {
 			return nil, fmt.Errorf("list overrides: %w", err)
+		}
+		if stored != sum(o.Permit, o.Law, recorded, o.RecordedBy, ended, o.EndedBy) {
+			return nil, damaged("a row that sets oppositions aside")
 		}
 		var err error
 		if o.RecordedAt, err = time.Parse(time.RFC3339Nano, recorded); err == nil && ended != "" {
@@ -200,7 +231,7 @@ func (s *Store) Overrides(ctx context.Context) ([]Override, error) {
 
 // Oppositions returns the ledger, in the order of its entries.
 func (s *Store) Oppositions(ctx context.Context) ([]Opposition, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT person_id, scope, by, received, recorded_at, recorded_by, coalesce(withdrawn_at, ''), coalesce(withdrawn_by, '')
+	rows, err := s.db.QueryContext(ctx, `SELECT person_id, scope, by, received, recorded_at, recorded_by, coalesce(withdrawn_at, ''), coalesce(withdrawn_by, ''), sum
 		FROM opposition ORDER BY entry`)
 	if err != nil {
 		return nil, fmt.Errorf("list oppositions: %w", err)
@@ -209,9 +240,12 @@ func (s *Store) Oppositions(ctx context.Context) ([]Opposition, error) {
 	all := []Opposition{}
 	for rows.Next() {
 		var o Opposition
-		var received, recorded, withdrawn string
-		if err := rows.Scan(&o.Person, &o.Scope, &o.By, &received, &recorded, &o.RecordedBy, &withdrawn, &o.WithdrawnBy); err != nil {
+		var received, recorded, withdrawn, stored string
+		if err := rows.Scan(&o.Person, &o.Scope, &o.By, &received, &recorded, &o.RecordedBy, &withdrawn, &o.WithdrawnBy, &stored); err != nil {
 			return nil, fmt.Errorf("list oppositions: %w", err)
+		}
+		if stored != sum(strconv.FormatInt(int64(o.Person), 10), o.Scope, o.By, received, recorded, o.RecordedBy, withdrawn, o.WithdrawnBy) {
+			return nil, damaged("a stored opposition")
 		}
 		var err error
 		if o.Received, err = galien.ParseDate(received); err == nil {

@@ -45,7 +45,7 @@ func Parse(text []byte) (Terms, error) {
 		return Terms{}, err
 	}
 	keys, err := root.mapping("name", "purpose", "purpose_kind", "people", "level", "tables",
-		"concepts", "window", "dates", "source_ids", "output", "starts", "expires")
+		"concepts", "window", "areas", "dates", "source_ids", "output", "starts", "expires")
 	if err != nil {
 		return Terms{}, err
 	}
@@ -65,6 +65,7 @@ func Parse(text []byte) (Terms, error) {
 		{"tables", t.readTables},
 		{"concepts", t.readConcepts},
 		{"window", t.readWindow},
+		{"areas", t.readAreas},
 		{"dates", t.readDates},
 		{"source_ids", t.readSourceIDs},
 		{"output", t.readOutput},
@@ -335,6 +336,40 @@ func (t *Terms) readWindow(v value) error {
 		return keys["end"].errorf("is before window.start (%s): write the last day that is seen", w.Start)
 	}
 	t.Window = &w
+	return nil
+}
+
+// areaPattern is the form of a department's code.
+var areaPattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,10}$`)
+
+func (t *Terms) readAreas(v value) error {
+	keys, err := v.mapping("departments")
+	if err != nil {
+		return err
+	}
+	if err := keys.require("departments"); err != nil {
+		return err
+	}
+	items, err := keys["departments"].list()
+	if err != nil {
+		return err
+	}
+	if len(items) == 0 {
+		return keys["departments"].errorf("is empty, which would hide everybody: list departments, or remove the key areas")
+	}
+	for _, item := range items {
+		code, err := item.text()
+		if err != nil {
+			return err
+		}
+		if !areaPattern.MatchString(code) {
+			return item.errorf("is no code of a department: write it as the lake's location.state has it, in quotes")
+		}
+		if slices.Contains(t.Areas, code) {
+			return item.errorf("names a department twice: remove one")
+		}
+		t.Areas = append(t.Areas, code)
+	}
 	return nil
 }
 

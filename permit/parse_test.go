@@ -34,6 +34,7 @@ output:
   threshold: 5
 starts: 2024-02-29
 expires: 2024-02-29
+areas: {departments: ["35", 2A]}
 `
 
 func TestParseFull(t *testing.T) {
@@ -51,6 +52,9 @@ func TestParseFull(t *testing.T) {
 	}
 	if len(got.Deny) != 2 || got.Deny[0] != (Concept{432586, true}) || got.Deny[1] != (Concept{7, false}) || len(got.Allow) != 1 || got.Allow[0] != (Concept{1118084, false}) {
 		t.Errorf("concepts %v %v", got.Deny, got.Allow)
+	}
+	if strings.Join(got.Areas, " ") != "35 2A" || strings.Join(got.scope().Areas, " ") != "35 2A" {
+		t.Errorf("areas %v", got.Areas)
 	}
 	if got.Window.Start != galien.MustDate("2010-01-01") || got.Window.End != got.Window.Start {
 		t.Errorf("window %v", got.Window)
@@ -139,6 +143,11 @@ func TestParseRefusals(t *testing.T) {
 		{"negative threshold", "threshold: 5", "threshold: -11", "output.threshold must be from 3"},
 		{"threshold 5.5", "threshold: 5", "threshold: 5.5", "output.threshold must be a whole number"},
 		{"threshold as text", "threshold: 5", `threshold: "5"`, "output.threshold must be a whole number"},
+		{"no department", `["35", 2A]`, "[]", "line 28: areas.departments is empty"},
+		{"no list of departments", `areas: {departments: ["35", 2A]}`, "areas: {}", "the key departments is missing"},
+		{"department as number", `"35"`, "35", "areas.departments[1] must be text, not a number"},
+		{"department twice", "2A", `"35"`, "areas.departments[2] names a department twice"},
+		{"department with a quote", "2A", `"2A' OR 1"`, "is no code of a department"},
 		{"anchor", "level: rows", "level: &l rows", "level must be text, not an alias, anchor or tag"},
 		{"tag", "level: rows", "level: !!str rows", "level must be text, not an alias, anchor or tag"},
 		{"merge key", "level: rows", "level: rows\n<<: {a: b}", "line"},

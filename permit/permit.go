@@ -31,7 +31,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"time"
 
 	"galien"
 	"galien/cdm"
@@ -90,6 +89,8 @@ type Terms struct {
 	Allow []Concept `json:"allow,omitempty"`
 	// Window, when set, hides what happened on other days.
 	Window *galien.Period `json:"window,omitempty"`
+	// Areas, when not empty, are the departments whose residents alone are there.
+	Areas []string `json:"areas,omitempty"`
 	// Dates is how answers with rows show dates: DatesExact, DatesMonth or
 	// DatesYear; empty at levels that let no rows out.
 	Dates string `json:"dates,omitempty"`
@@ -110,6 +111,7 @@ func (t Terms) ID() string { return t.Name + "-" + t.hash()[:8] }
 func (t Terms) hash() string {
 	t = t.clone()
 	slices.Sort(t.People)
+	slices.Sort(t.Areas)
 	for _, columns := range t.Tables {
 		slices.Sort(columns)
 	}
@@ -123,7 +125,7 @@ func (t Terms) hash() string {
 
 // clone returns a copy that shares nothing with t.
 func (t Terms) clone() Terms {
-	t.People = slices.Clone(t.People)
+	t.People, t.Areas = slices.Clone(t.People), slices.Clone(t.Areas)
 	t.Deny, t.Allow = slices.Clone(t.Deny), slices.Clone(t.Allow)
 	t.Tables = cloneTables(t.Tables)
 	if t.Window != nil {
@@ -163,6 +165,9 @@ type Scope struct {
 	// Deny and Allow are the hidden concepts and, when not empty, the only
 	// visible ones.
 	Deny, Allow []Concept
+	// Areas, when not empty, are the departments (location.state) whose residents
+	// alone are there; whose home is not known is not.
+	Areas []string
 	// Dates is how an answer with rows shows dates.
 	Dates string
 	// Opposed are the persons who are not there for this permit, ascending:
@@ -192,7 +197,7 @@ func (s Scope) Day(d galien.Date) galien.Date {
 // scope works out the scope of the terms.
 func (t Terms) scope() Scope {
 	t = t.clone()
-	s := Scope{Window: t.Window, Deny: t.Deny, Allow: t.Allow, Dates: t.Dates}
+	s := Scope{Window: t.Window, Deny: t.Deny, Allow: t.Allow, Areas: t.Areas, Dates: t.Dates}
 	if t.Tables == nil {
 		return s
 	}
@@ -221,41 +226,4 @@ func comesWith(t cdm.Table, c cdm.Column) bool {
 		return true
 	}
 	return false
-}
-
-// State is where a permit stands in its life.
-type State string
-
-// The states of a permit.
-const (
-	Active  State = "active"
-	NotYet  State = "not yet"
-	Expired State = "expired"
-	Revoked State = "revoked"
-)
-
-// Permit is a granted permit.
-type Permit struct {
-	ID        string
-	Terms     Terms
-	Text      string // the YAML file as granted
-	GrantedAt time.Time
-	GrantedBy string
-	RevokedAt time.Time // zero while not revoked
-	RevokedBy string
-}
-
-// State returns where the permit stands at an instant. Its first and last day
-// are days of the instant's own time zone.
-func (p Permit) State(now time.Time) State {
-	today := galien.DateOf(now)
-	switch {
-	case !p.RevokedAt.IsZero():
-		return Revoked
-	case today < p.Terms.Starts:
-		return NotYet
-	case today > p.Terms.Expires:
-		return Expired
-	}
-	return Active
 }

@@ -1,18 +1,20 @@
-// Package release writes what leaves the hub. It takes only a
-// disclosure.Cleared table, which holds no withheld number, and writes it into
-// a new folder, whole or not at all: the table, what was decided, where it
-// comes from, and a note for whoever opens it. The same table and provenance
-// always give the same bytes.
+// Package release writes what leaves the hub. Of a table it takes only a
+// disclosure.Cleared one, which holds no withheld number, and makes the files of
+// a release: the table, what was decided, where it comes from, and a note for
+// whoever opens it. The same table and provenance always give the same bytes.
+// What people made leaves through release/airlock. Both end here, in a new
+// folder that is written whole or not at all.
 //
 // It refuses the zero value of a table, a folder that is not empty, and any
 // provenance that is not complete. The format is docs/formats/release.md.
 //
 //	cleared, _, err := disclosure.Clear(table, rule)
 //	...
-//	out, err := release.Write("asthma-2024", cleared, release.Provenance{
+//	files, out, err := release.Make(cleared, release.Provenance{
 //		Snapshot: snapshot.ID, Definition: hash, Permit: permitID, Engine: "duckdb 1.5.5", Galien: version,
 //	})
-//	// out.SHA256 names the bytes of asthma-2024/table.csv
+//	// out.SHA256 names the bytes of table.csv
+//	err = release.Place("asthma-2024", files)
 package release
 
 import (
@@ -74,42 +76,40 @@ type Decision struct {
 	SHA256 string `json:"table_sha256"`
 }
 
-// Write writes c into the folder dir, which must be absent or empty, and
-// returns what decision.json holds. Missing parent folders are made. The folder
-// appears whole or not at all: it is written beside dir under another name and
-// renamed when it is safe on disk. It fails with Denied for a table that was
-// not cleared, Invalid for incomplete provenance and Conflict for a folder that
-// is not empty.
-func Write(dir string, c disclosure.Cleared, p Provenance) (Decision, error) {
+// File is one file that leaves.
+type File struct {
+	// Name is the path inside the folder, with slashes.
+	Name    string
+	Content []byte
+}
+
+// Make returns the files of the release of c, and what decision.json holds. It
+// fails with Denied for a table that was not cleared and Invalid for incomplete
+// provenance.
+func Make(c disclosure.Cleared, p Provenance) ([]File, Decision, error) {
 	if err := c.Check(); err != nil {
-		return Decision{}, err
+		return nil, Decision{}, err
 	}
 	for _, f := range []struct{ name, value string }{
 		{"snapshot", p.Snapshot}, {"definition", p.Definition}, {"permit", p.Permit}, {"engine", p.Engine}, {"galien", p.Galien},
 	} {
 		if f.value == "" {
-			return Decision{}, galien.Errorf(galien.Invalid, "release: provenance has no %s", f.name)
+			return nil, Decision{}, galien.Errorf(galien.Invalid, "release: provenance has no %s", f.name)
 		}
 	}
 	table, d, err := render(c)
 	if err != nil {
-		return Decision{}, err
+		return nil, Decision{}, err
 	}
 	decision, err := document(d)
 	if err != nil {
-		return Decision{}, err
+		return nil, Decision{}, err
 	}
 	provenance, err := document(p)
 	if err != nil {
-		return Decision{}, err
+		return nil, Decision{}, err
 	}
-	err = place(dir, []file{
-		{TableFile, table}, {DecisionFile, decision}, {ProvenanceFile, provenance}, {ReadmeFile, []byte(readme(d.Threshold))},
-	})
-	if err != nil {
-		return Decision{}, err
-	}
-	return d, nil
+	return []File{{TableFile, table}, {DecisionFile, decision}, {ProvenanceFile, provenance}, {ReadmeFile, []byte(readme(d.Threshold))}}, d, nil
 }
 
 // render writes the rows as CSV, and counts them.
@@ -186,13 +186,11 @@ EN  table.csv gives numbers of persons, and their rates per 1,000 person-years, 
 `, threshold)
 }
 
-type file struct {
-	name    string
-	content []byte
-}
-
-// place writes the files beside dir and renames them into place together.
-func place(dir string, files []file) (err error) {
+// Place writes the files into the folder dir, which must be absent or empty.
+// Missing parent folders are made. The folder appears whole or not at all: it is
+// written beside dir under another name and renamed when it is safe on disk. It
+// fails with Conflict for a folder that is not empty.
+func Place(dir string, files []File) (err error) {
 	dir = filepath.Clean(dir)
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -216,7 +214,10 @@ func place(dir string, files []file) (err error) {
 		}
 	}()
 	for _, f := range files {
-		if err := writeFile(filepath.Join(temp, f.name), f.content); err != nil {
+		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+			return galien.Errorf(galien.Internal, "release: a file would be written outside of the folder")
+		}
+		if err := writeFile(temp, filepath.FromSlash(f.Name), f.Content); err != nil {
 			return err
 		}
 	}
@@ -237,7 +238,11 @@ func place(dir string, files []file) (err error) {
 	return syncFolder(parent)
 }
 
-func writeFile(path string, content []byte) error {
+func writeFile(dir, name string, content []byte) error {
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
@@ -249,7 +254,7 @@ func writeFile(path string, content []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("release: write %s: %w", filepath.Base(path), err)
 	}
-	return nil
+	return syncFolder(filepath.Dir(path))
 }
 
 func syncFolder(path string) error {

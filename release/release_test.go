@@ -38,6 +38,15 @@ func cleared(t *testing.T) disclosure.Cleared {
 	return c
 }
 
+// write makes a release and puts it in its place.
+func write(dir string, c disclosure.Cleared, p release.Provenance) (release.Decision, error) {
+	files, d, err := release.Make(c, p)
+	if err != nil {
+		return d, err
+	}
+	return d, release.Place(dir, files)
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -49,7 +58,7 @@ func read(t *testing.T, path string) string {
 
 func TestWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "out")
-	d, err := release.Write(dir, cleared(t), provenance)
+	d, err := write(dir, cleared(t), provenance)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,10 +146,10 @@ func list(t *testing.T, dir string) []string {
 
 func TestSameBytes(t *testing.T) {
 	a, b := filepath.Join(t.TempDir(), "a"), t.TempDir() // b exists and is empty
-	if _, err := release.Write(a, cleared(t), provenance); err != nil {
+	if _, err := write(a, cleared(t), provenance); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := release.Write(b, cleared(t), provenance); err != nil {
+	if _, err := write(b, cleared(t), provenance); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range list(t, a) {
@@ -153,7 +162,7 @@ func TestSameBytes(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	parent := t.TempDir()
 	full := filepath.Join(parent, "full")
-	if _, err := release.Write(full, cleared(t), provenance); err != nil {
+	if _, err := write(full, cleared(t), provenance); err != nil {
 		t.Fatal(err)
 	}
 	before := read(t, filepath.Join(full, release.TableFile))
@@ -183,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		{"no permit", "new", cleared(t), partial, galien.Invalid},
 		{"a dimension named like a column", "new", clash, provenance, galien.Invalid},
 	} {
-		if _, err := release.Write(filepath.Join(parent, tc.dir), tc.table, tc.p); err == nil || galien.KindOf(err) != tc.kind {
+		if _, err := write(filepath.Join(parent, tc.dir), tc.table, tc.p); err == nil || galien.KindOf(err) != tc.kind {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -98,12 +99,13 @@ type spent struct {
 func timed(b *testing.B, args ...string) (s spent) {
 	b.Helper()
 	cmd := process(b, args...)
-	cmd.Stderr = nil
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	began := time.Now()
 	out, err := cmd.Output()
 	s.seconds, s.out = time.Since(began).Seconds(), string(out)
 	if err != nil {
-		b.Fatalf("galien %s: %v", strings.Join(args, " "), err)
+		b.Fatalf("galien %s: %v\n%s", strings.Join(args, " "), err, said.Bytes())
 	}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		s.peak = float64(usage.Maxrss) / (1 << 20)

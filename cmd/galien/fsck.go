@@ -20,11 +20,12 @@ func newFsckCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "fsck HUB",
-		Short: "Verify the lake, the vault, the quarantine, the ledger and the audit log",
+		Short: "Verify the lake, the vault, the quarantine, the permits, the ledger and the audit log",
 		Long: `Verify everything that the hub holds: manifests, hashes and row counts of the
 lake, the audit log, the ledger of everything released and that it has what the
-audit log refers to, the vault and its keys against the lake's persons, and the
-quarantine against the lake and the vault. Every problem is printed; damage ends
+audit log refers to, the vault and its keys against the lake's persons, the
+quarantine against the lake and the vault, and every row of permits, roles and
+oppositions, the steps of permits and roles against the audit log. Every problem is printed; damage ends
 with exit code 7. Leftovers of an interrupted load are notes: the next load
 removes them.`,
 		Args: cobra.ExactArgs(1),
@@ -68,14 +69,15 @@ removes them.`,
 
 // fsckReport is what galien fsck found.
 type fsckReport struct {
-	OK           bool          `json:"ok"`
-	LakeFiles    int           `json:"lake_files"`
-	PersonKeys   int64         `json:"person_keys"`
-	Quarantined  int64         `json:"quarantined"`
-	Permits      int           `json:"permits"`
-	AuditEntries int64         `json:"audit_entries"`
-	Released     int           `json:"ledger_records"`
-	Problems     []fsckProblem `json:"problems"`
+	OK            bool          `json:"ok"`
+	LakeFiles     int           `json:"lake_files"`
+	PersonKeys    int64         `json:"person_keys"`
+	Quarantined   int64         `json:"quarantined"`
+	Permits       int           `json:"permits"`
+	AuditEntries  int64         `json:"audit_entries"`
+	Released      int           `json:"ledger_records"`
+	AirlockGroups int           `json:"airlock_groups"`
+	Problems      []fsckProblem `json:"problems"`
 }
 
 // fsckProblem is damage, or a note on what harms nothing.
@@ -150,8 +152,20 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 	if err == nil {
 		r.Permits, err = store.Check(ctx)
 	}
+	if err == nil && log != nil && r.damages() == 0 {
+		err = store.Announced(ctx, log, func(text string) {
+			r.Problems = append(r.Problems, fsckProblem{"permits", text, true})
+		})
+	}
 	if err := damage("permits", err); err != nil {
 		return nil, err
+	}
+	if a, err := h.airlock(); err == nil {
+		if r.AirlockGroups, _, err = a.Check(ctx); err != nil {
+			if err := damage("airlock", err); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if l != nil {
 		if snap, err := l.Current(); err == nil {

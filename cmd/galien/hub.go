@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+	_ "time/tzdata" // the time zones, for machines that have none
 
 	"galien"
 	"galien/audit"
@@ -43,6 +44,9 @@ type marker struct {
 	Format  int       `json:"format"`
 	Created time.Time `json:"created"`
 	Galien  string    `json:"galien"`
+	// Zone is the time zone of the hub's days, as Europe/Paris; empty is the
+	// machine's.
+	Zone string `json:"zone,omitempty"`
 }
 
 // hub is an open hub folder. Its parts are opened when first asked for, and
@@ -61,7 +65,10 @@ type hub struct {
 
 // createHub makes a hub in a folder that is empty or does not exist. The
 // marker is written last, so that an interrupted creation is not a hub.
-func createHub(dir string, now time.Time, random io.Reader) error {
+func createHub(dir, zone string, now time.Time, random io.Reader) error {
+	if _, err := clockIn(zone); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -96,7 +103,7 @@ func createHub(dir string, now time.Time, random io.Reader) error {
 	if err := os.Mkdir(filepath.Join(dir, quarantineDir), 0o700); err != nil {
 		return fmt.Errorf("create hub: %w", err)
 	}
-	b, err := json.MarshalIndent(marker{hubFormat, now.UTC().Truncate(time.Second), version()}, "", "  ")
+	b, err := json.MarshalIndent(marker{hubFormat, now.UTC().Truncate(time.Second), version(), zone}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("create hub: %w", err)
 	}
@@ -139,7 +146,24 @@ func openHub(dir string) (*hub, error) {
 	if m.Format != hubFormat {
 		return nil, galien.Errorf(galien.Invalid, "open hub: its layout is version %d and this galien reads version %d", m.Format, hubFormat)
 	}
-	return &hub{dir: dir, actor: account(), now: time.Now}, nil
+	now, err := clockIn(m.Zone)
+	if err != nil {
+		return nil, err
+	}
+	return &hub{dir: dir, actor: account(), now: now}, nil
+}
+
+// clockIn returns the machine's clock, telling the time of a zone; of the
+// machine's own when none is named.
+func clockIn(zone string) (func() time.Time, error) {
+	if zone == "" {
+		return time.Now, nil
+	}
+	location, err := time.LoadLocation(zone)
+	if err != nil || location == time.Local {
+		return nil, galien.Errorf(galien.Invalid, "there is no time zone %q; name one as Europe/Paris", zone)
+	}
+	return func() time.Time { return time.Now().In(location) }, nil
 }
 
 // account returns the operating system account of the process, by its real

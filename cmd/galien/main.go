@@ -33,10 +33,13 @@ var commands = []func() *cobra.Command{
 	newFsckCommand,
 	newCompactCommand,
 	newPermitCommand,
+	newRoleCommand,
 	newOppositionCommand,
 	newCohortCommand,
 	newTableCommand,
 	newReleaseCommand,
+	newDisclosureCommand,
+	newAirlockCommand,
 	newExtractCommand,
 	newExportCommand,
 	newLedgerCommand,
@@ -105,6 +108,9 @@ withheld, 4 denied, 5 conflict with the hub's state, 6 busy (try again),
 		if inner := c.RunE; inner != nil {
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				*ran = true
+				if err := authorise(cmd, args); err != nil {
+					return err
+				}
 				return inner(cmd, args)
 			}
 			return

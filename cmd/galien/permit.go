@@ -19,22 +19,31 @@ import (
 func newPermitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "permit",
-		Short: "Grant, list, show and revoke permits",
+		Short: "Apply for, decide on, show and end permits",
 		Long: `A permit is a YAML file that says who may ask what, why, of which tables and
 columns, and until when. Its keys are in docs/formats/permit.md; examples are in
-examples/permits.`,
+examples/permits.
+
+In an ungoverned hub, where nobody holds a role, whoever can write to the folder
+grants it. In a governed one it goes from draft to complete, ethics, decision,
+agreement and active, each step by another role (docs/permits.md).`,
 	}
-	cmd.AddCommand(newPermitGrantCommand(), newPermitListCommand(), newPermitShowCommand(), newPermitRevokeCommand())
+	cmd.AddCommand(newPermitGrantCommand(), newPermitListCommand(), newPermitShowCommand(), newPermitRevokeCommand(), newPermitDraftCommand(), newPermitClockCommand())
+	for _, s := range lifeSteps {
+		cmd.AddCommand(newLifeCommand(s.step, s.short, s.long))
+	}
 	return cmd
 }
 
 func newPermitGrantCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "grant HUB FILE",
-		Short: "Grant the permit written in FILE and print its id",
+		Short: "Grant the permit written in FILE and print its id, in an ungoverned hub",
 		Long: `Grant the permit written in FILE (YAML; - is standard input) and print its id
 alone on standard output. The same terms have the same id: granting them twice
-changes nothing. Anything in the file that is not known is an error.`,
+changes nothing. Anything in the file that is not known is an error.
+
+A governed hub refuses: there a permit is applied for with galien permit draft.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
@@ -81,19 +90,34 @@ func readInput(stdin io.Reader, name string) ([]byte, error) {
 
 // permitView is a permit as a machine reads it.
 type permitView struct {
-	ID        string       `json:"id"`
-	State     permit.State `json:"state"`
-	Terms     permit.Terms `json:"terms"`
-	GrantedAt time.Time    `json:"granted_at"`
-	GrantedBy string       `json:"granted_by"`
-	RevokedAt *time.Time   `json:"revoked_at,omitempty"`
-	RevokedBy string       `json:"revoked_by,omitempty"`
+	ID    string       `json:"id"`
+	State permit.State `json:"state"`
+	Terms permit.Terms `json:"terms"`
+	// Ungoverned is set when it was granted in an ungoverned hub.
+	Ungoverned bool             `json:"ungoverned"`
+	Process    string           `json:"process,omitempty"`
+	Amends     string           `json:"amends,omitempty"`
+	Due        *permit.Deadline `json:"due,omitempty"`
+	Late       *int             `json:"days_late,omitempty"` // negative while days are left
+	GrantedAt  *time.Time       `json:"granted_at,omitempty"`
+	GrantedBy  string           `json:"granted_by,omitempty"`
+	RevokedAt  *time.Time       `json:"revoked_at,omitempty"`
+	RevokedBy  string           `json:"revoked_by,omitempty"`
+	Steps      []permit.Step    `json:"steps"`
 }
 
 func viewOf(p permit.Permit, now time.Time) permitView {
-	v := permitView{ID: p.ID, State: p.State(now), Terms: p.Terms, GrantedAt: p.GrantedAt, GrantedBy: p.GrantedBy, RevokedBy: p.RevokedBy}
+	v := permitView{ID: p.ID, State: p.State(now), Terms: p.Terms, Ungoverned: p.Ungoverned(), Process: p.Process, Amends: p.Amends,
+		GrantedBy: p.GrantedBy, RevokedBy: p.RevokedBy, Steps: p.Steps}
+	if !p.GrantedAt.IsZero() {
+		v.GrantedAt = &p.GrantedAt
+	}
 	if !p.RevokedAt.IsZero() {
 		v.RevokedAt = &p.RevokedAt
+	}
+	if d, ok := p.Due(now); ok {
+		late := d.Late(galien.DateOf(now))
+		v.Due, v.Late = &d, &late
 	}
 	return v
 }
@@ -131,10 +155,13 @@ func newPermitListCommand() *cobra.Command {
 				return nil
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "PERMIT\tSTATE\tLEVEL\tPURPOSE\tSTARTS\tEXPIRES\tPEOPLE")
+			fmt.Fprintln(w, "PERMIT\tSTATE\tLEVEL\tPURPOSE\tSTARTS\tEXPIRES\tPEOPLE\tDUE")
 			for _, p := range permits {
-				t := p.Terms
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.State(now), t.Level, t.PurposeKind, t.Starts, t.Expires, printable(strings.Join(t.People, ", ")))
+				t, due := p.Terms, "-"
+				if d, ok := p.Due(now); ok {
+					due = d.Words(galien.DateOf(now))
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.State(now), t.Level, t.PurposeKind, t.Starts, t.Expires, printable(strings.Join(t.People, ", ")), due)
 			}
 			return w.Flush()
 		},
@@ -213,6 +240,9 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 	if t.Window != nil {
 		row("window", "%s to %s", t.Window.Start, t.Window.End)
 	}
+	if len(t.Areas) > 0 {
+		row("only residents of", "departments %s", strings.Join(t.Areas, ", "))
+	}
 	if t.Dates != "" {
 		row("dates in extracts", "%s", t.Dates)
 	}
@@ -221,9 +251,35 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 	}
 	row("smallest number shown", "%d persons", t.Threshold)
 	row("valid", "%s to %s", t.Starts, t.Expires)
-	row("granted", "%s by %s", p.GrantedAt.In(now.Location()).Format(day), p.GrantedBy)
-	if !p.RevokedAt.IsZero() {
-		row("revoked", "%s by %s", p.RevokedAt.In(now.Location()).Format(day), p.RevokedBy)
+	if p.Ungoverned() {
+		row("granted", "%s by %s, in an ungoverned hub", p.GrantedAt.In(now.Location()).Format(day), p.GrantedBy)
+		if !p.RevokedAt.IsZero() {
+			row("revoked", "%s by %s", p.RevokedAt.In(now.Location()).Format(day), p.RevokedBy)
+		}
+		return w.Flush()
+	}
+	if p.Amends != "" {
+		row("amends", "%s", p.Amends)
+	}
+	if d, ok := p.Due(now); ok {
+		row("due", "%s", d.Words(galien.DateOf(now)))
+		row("", "%s", d.Source)
+		if d.Silence != "" {
+			row("", "when it passes: %s", d.Silence)
+		}
+	}
+	row("process", "%s", p.Process)
+	title := "life"
+	for _, s := range p.Steps {
+		what := s.Name
+		if s.Outcome != "" {
+			what += " (" + s.Outcome + ")"
+		}
+		row(title, "%s  %s by %s, recorded %s, audit entry %d", s.Day, what, s.RecordedBy, s.RecordedAt.In(now.Location()).Format(day), s.AuditEntry)
+		if s.SHA256 != "" {
+			row("", "            %s, SHA-256 %s", s.Reference, s.SHA256)
+		}
+		title = ""
 	}
 	return w.Flush()
 }

@@ -23,7 +23,8 @@ withheld, and the hash of the table), provenance.json and README.txt.
 
 A cell under the permit's threshold never leaves, nor any that would give one
 away by subtraction from the margins, or by arithmetic with anything that the hub
-let out before, to whomever.`,
+let out before, to whomever. No person reviews the table: what people made
+leaves by galien airlock. Both are in the public register (galien airlock register).`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -54,12 +55,19 @@ let out before, to whomever.`,
 				return galien.Errorf(galien.Denied, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
 			}
 			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(bound.Cells())), "published": strconv.Itoa(published), "ledger": bound.reference}
+			files, decision, err := release.Make(bound.Cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
+				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
+			if err != nil {
+				return err
+			}
 			if err := q.gate.Deliver(ctx, t.permitted, outcome); err != nil {
 				return err
 			}
-			decision, err := release.Write(out, bound.Cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
-				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
+			a, err := q.hub.airlock()
 			if err != nil {
+				return err
+			}
+			if _, err := a.ReleaseTable(ctx, "Persons and rates by "+by+", cohort "+t.definition.def.Hash()[:12], t.permitted.Terms(), t.permitted.PermitID(), files, out); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d rows: %d published, %d withheld (threshold %d), to %s\n",

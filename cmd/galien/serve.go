@@ -43,6 +43,7 @@ took, and nothing of what was asked. The routes are in docs/api.md.`,
 			}
 			s, err := api.NewServer(api.Config{
 				Version: version(), Now: time.Now, Log: log, AtOnce: atOnce, Snapshot: h.snapshotID, Count: h.count,
+				Allow: h.authoriseRoute(cmd),
 			})
 			if err != nil {
 				return err

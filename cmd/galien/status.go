@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 
 	"galien"
 	"galien/lake"
+	"galien/permit"
 	"galien/source"
 )
 
@@ -29,6 +33,9 @@ described in docs/formats/status.md.`,
 			}
 			defer h.close()
 			s, err := h.status()
+			if err == nil {
+				s.Governance, err = h.governance(cmd.Context())
+			}
 			if err != nil {
 				return err
 			}
@@ -54,6 +61,73 @@ type status struct {
 	Tables     []tableStatus    `json:"tables"`
 	Quarantine quarantineStatus `json:"quarantine"`
 	Snapshots  []snapshotStatus `json:"snapshots"`
+	Governance governance       `json:"governance"`
+}
+
+// governance says how a hub is governed, and what its permits rest on.
+type governance struct {
+	Governed bool `json:"governed"`
+	// Permits counts those of each state, Ungoverned those in force that were
+	// granted in an ungoverned hub, and Overdue those with a legal time that passed.
+	Permits    map[permit.State]int `json:"permits"`
+	Ungoverned int                  `json:"permits_granted_ungoverned"`
+	Overdue    int                  `json:"permits_overdue"`
+}
+
+func (h *hub) governance(ctx context.Context) (governance, error) {
+	g := governance{Permits: map[permit.State]int{}}
+	store, err := h.permits()
+	if err != nil {
+		return g, err
+	}
+	roles, err := store.Roles(ctx)
+	if err != nil {
+		return g, err
+	}
+	permits, err := store.List(ctx)
+	if err != nil {
+		return g, err
+	}
+	g.Governed = roles.Governed
+	now := h.now()
+	for _, p := range permits {
+		state := p.State(now)
+		g.Permits[state]++
+		if p.Ungoverned() && state == permit.Active {
+			g.Ungoverned++
+		}
+		if d, ok := p.Due(now); ok && d.Late(galien.DateOf(now)) > 0 {
+			g.Overdue++
+		}
+	}
+	return g, nil
+}
+
+// print says it in sentences.
+func (g governance) print(w io.Writer) {
+	word := "ungoverned (nobody holds a role)"
+	if g.Governed {
+		word = "governed"
+	}
+	fmt.Fprintf(w, "The hub is %s.", word)
+	for i, state := range slices.Sorted(maps.Keys(g.Permits)) {
+		if i == 0 {
+			fmt.Fprint(w, " Permits:")
+		} else {
+			fmt.Fprint(w, ",")
+		}
+		fmt.Fprintf(w, " %d %s", g.Permits[state], state)
+	}
+	if len(g.Permits) > 0 {
+		fmt.Fprint(w, ".")
+	}
+	if g.Ungoverned > 0 {
+		fmt.Fprintf(w, " %d granted in an ungoverned hub.", g.Ungoverned)
+	}
+	if g.Overdue > 0 {
+		fmt.Fprintf(w, " %d overdue: galien permit list.", g.Overdue)
+	}
+	fmt.Fprintln(w)
 }
 
 type sourceStatus struct {
@@ -134,6 +208,7 @@ func tableBytes(t lake.Table) (n int64) {
 func (s status) print(w io.Writer, hub string) error {
 	if s.Snapshot == "" {
 		_, err := fmt.Fprintf(w, "The hub %s holds no snapshot yet. Next: galien ingest %s KIND DIR, where KIND is omop, snds or pmsi\n", hub, hub)
+		s.Governance.print(w)
 		return err
 	}
 	fmt.Fprintf(w, "Snapshot %s: %d persons, %d rows, %s. Vocabulary %s.\n", s.Snapshot, s.Persons, s.Rows, size(s.Bytes), orNone(s.Vocabulary))
@@ -141,6 +216,7 @@ func (s status) print(w io.Writer, hub string) error {
 		fmt.Fprintf(w, "Source %s (%s, CDM %s): %d rows in quarantine.\n", src.Name, src.Kind, orNone(src.CDMVersion), src.Quarantined)
 	}
 	printReasons(w, s.Quarantine.Counts)
+	s.Governance.print(w)
 	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "table\trows\tsize\t")

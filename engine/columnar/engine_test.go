@@ -131,6 +131,11 @@ func TestOppositions(t *testing.T) {
 	enginetest.Oppositions(t, 1, 15, snapshotAndEngine(t))
 }
 
+// Only residents of the permit's areas are there.
+func TestAreas(t *testing.T) {
+	enginetest.Areas(t, 1, 10, snapshotAndEngine(t))
+}
+
 // What the vocabulary cannot resolve is refused.
 func TestWithoutVocabulary(t *testing.T) {
 	enginetest.WithoutVocabulary(t, snapshotAndEngine(t))

@@ -51,6 +51,14 @@ func TestOppositions(t *testing.T) {
 	})
 }
 
+// Only residents of the permit's areas are there.
+func TestAreas(t *testing.T) {
+	enginetest.Areas(t, 1, 5, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {
+		snap := newSnapshot(t, tables)
+		return snap, newEngine(t, snap), nil
+	})
+}
+
 // What the vocabulary cannot resolve is refused.
 func TestWithoutVocabulary(t *testing.T) {
 	enginetest.WithoutVocabulary(t, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {

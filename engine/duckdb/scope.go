@@ -32,7 +32,7 @@ type scope struct {
 }
 
 func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Scope) (scope, error) {
-	sc := scope{snapshot: s, window: p.Window, deny: len(p.Deny) > 0, allow: len(p.Allow) > 0, absent: len(p.Opposed) > 0}
+	sc := scope{snapshot: s, window: p.Window, deny: len(p.Deny) > 0, allow: len(p.Allow) > 0, absent: len(p.Opposed) > 0 || len(p.Areas) > 0}
 	for _, t := range []struct {
 		name     string
 		concepts []permit.Concept
@@ -58,7 +58,26 @@ func newScope(ctx context.Context, conn *sql.Conn, s *lake.Snapshot, p permit.Sc
 			return sc, duck.Error("resolve the permit's concepts", err)
 		}
 	}
-	return sc, sc.leaveOut(ctx, conn, p.Opposed)
+	if err := sc.leaveOut(ctx, conn, p.Opposed); err != nil {
+		return sc, err
+	}
+	return sc, sc.leaveOutElsewhere(ctx, conn, p.Areas)
+}
+
+// leaveOutElsewhere adds the persons whose home is not known to be in one of the
+// areas.
+func (s scope) leaveOutElsewhere(ctx context.Context, conn *sql.Conn, areas []string) error {
+	if len(areas) == 0 {
+		return nil
+	}
+	quoted := make([]string, len(areas))
+	for i, a := range areas {
+		quoted[i] = "'" + strings.ReplaceAll(a, "'", "''") + "'"
+	}
+	stored := s.files(span(s.snapshot.Buckets()), lake.ByPerson)
+	_, err := conn.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %s SELECT p.person_id FROM %s p LEFT JOIN %s l ON l.location_id = p.location_id
+		WHERE l.state IS NULL OR l.state NOT IN (%s)`, absent, stored("person"), stored("location"), strings.Join(quoted, ", ")))
+	return duck.Error("leave out who lives elsewhere", err)
 }
 
 // leaveOut keeps who is not there in a table of the connection.

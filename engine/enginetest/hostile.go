@@ -80,7 +80,7 @@ func Hostile(seed uint64) Tables {
 	for id := int64(1); id <= 3; id++ {
 		h.add("provider", map[string]any{"provider_id": id})
 		h.add("care_site", map[string]any{"care_site_id": id})
-		h.add("location", map[string]any{"location_id": id})
+		h.add("location", map[string]any{"location_id": id, "state": []any{"35", "22", nil}[id-1]})
 	}
 	h.persons = int64(d.between(4, 8))
 	for p := int64(1); p <= h.persons; p++ {

@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"slices"
+
 	"galien"
 	"galien/cdm"
 	"galien/permit"
@@ -13,12 +15,18 @@ var unfiltered = map[string]bool{"person": true, "location": true, "care_site": 
 // within returns the data that a scope leaves visible. Rows that start outside
 // the window are gone, observation periods are cut to it; rows of a denied
 // concept are gone and, when some are allowed, so are rows of the others. Of a
-// person who is opposed everything is gone.
+// person who is opposed, or whose home is not known to be in the scope's areas,
+// everything is gone.
 func (d *Data) within(s permit.Scope) *Data {
-	if s.Window == nil && len(s.Deny) == 0 && len(s.Allow) == 0 && len(s.Opposed) == 0 {
+	if s.Window == nil && len(s.Deny) == 0 && len(s.Allow) == 0 && len(s.Opposed) == 0 && len(s.Areas) == 0 {
 		return d
 	}
 	deny, allow := d.closure(s.Deny), d.closure(s.Allow)
+	there := func(p galien.PersonID) bool { return !s.Opposes(p) }
+	if len(s.Areas) > 0 {
+		residents := d.residents(s.Areas)
+		there = func(p galien.PersonID) bool { return residents[p] && !s.Opposes(p) }
+	}
 	visible := map[string][]row{}
 	for name, rows := range d.tables {
 		table, ok := cdm.Lookup(name)
@@ -27,7 +35,7 @@ func (d *Data) within(s permit.Scope) *Data {
 			continue
 		}
 		for _, r := range rows {
-			if opposed(r, name, s) {
+			if !ofSomeoneThere(r, name, there) {
 				continue
 			}
 			if name == "observation_period" {
@@ -48,20 +56,40 @@ func (d *Data) within(s permit.Scope) *Data {
 	return assemble(visible)
 }
 
-// opposed reports whether a row is of a person who is not there.
-func opposed(r row, table string, s permit.Scope) bool {
+// residents returns the persons whose home is known to be in one of the areas.
+func (d *Data) residents(areas []string) map[galien.PersonID]bool {
+	all := map[galien.PersonID]bool{}
+	for _, r := range d.tables["person"] {
+		home, known := r.integer("location_id")
+		if !known {
+			continue
+		}
+		place, found := d.linked["location"][home]
+		if !found {
+			continue
+		}
+		area, known := place.text("state")
+		if id, named := r.integer("person_id"); named && known && slices.Contains(areas, area) {
+			all[galien.PersonID(id)] = true
+		}
+	}
+	return all
+}
+
+// ofSomeoneThere reports whether a row is of a person who is there, or of none.
+func ofSomeoneThere(r row, table string, there func(galien.PersonID) bool) bool {
 	column := "person_id"
 	if table == "location_history" {
 		if domain, _ := r.text("domain_id"); domain != "PERSON" {
-			return false
+			return true
 		}
 		column = "entity_id"
 	}
 	if _, has := r.columns[column]; !has {
-		return false
+		return true
 	}
 	id, known := r.integer(column)
-	return known && s.Opposes(galien.PersonID(id))
+	return !known || there(galien.PersonID(id))
 }
 
 // hidden reports whether a row names a denied concept in any column, or is

@@ -46,6 +46,15 @@ func (r *reading) kindOf(t Table, name string) valueKind {
 
 var columnTypes = map[valueKind]string{text: "VARCHAR", whole: "BIGINT", number: "DOUBLE", date: "DATE", dayFirst: "DATE"}
 
+// raw returns the SQL that takes the text of the field x. Numbers are read with
+// the spaces around them.
+func (k valueKind) raw(x string) string {
+	if k == whole || k == number {
+		return x
+	}
+	return "nullif(trim(" + x + "), '')"
+}
+
 // value returns the SQL that reads the raw text x, null when it is empty or
 // cannot be read.
 func (k valueKind) value(x string) string {
@@ -94,13 +103,14 @@ func (r *reading) typed(t Table) (list []string) {
 func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *problems) (rows int64, err error) {
 	r := reads[in.table.Name]
 	action := "read " + in.name
-	var raw, selected, tests []string
+	// Each value is worked out once: the text r of a column, its value v, and
+	// above both what is kept and tested.
+	var raw, values, selected, tests, nine []string
 	layout := make([]string, len(in.columns))
 	for i := range in.columns {
 		layout[i] = fmt.Sprintf("'c%d': 'VARCHAR'", i)
 	}
 	columns := r.columns()
-	var nine []string
 	for i, name := range columns {
 		at := slices.Index(in.columns, name)
 		kind := r.kindOf(in.table, name)
@@ -111,17 +121,18 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 			selected = append(selected, fmt.Sprintf("CAST(NULL AS %s)", columnTypes[kind]))
 			continue
 		}
-		raw = append(raw, fmt.Sprintf("nullif(trim(c%d), '') AS c%[1]d", at))
-		x := fmt.Sprintf("c%d", at)
-		selected = append(selected, kind.value(x))
+		r0, v := fmt.Sprintf("r%d", i), fmt.Sprintf("v%d", i)
+		raw = append(raw, fmt.Sprintf("%s AS %s", kind.raw(fmt.Sprintf("c%d", at)), r0))
+		values = append(values, r0, fmt.Sprintf("%s AS %s", kind.value(r0), v))
+		selected = append(selected, v)
 		if r.unit == claims && i < len(strings.Fields(nineKeys)) {
-			nine = append(nine, kind.value(x))
+			nine = append(nine, v)
 		}
 		if kind != text {
-			tests = append(tests, fmt.Sprintf("WHEN %s IS NOT NULL AND (%s) IS NULL THEN %d", x, kind.value(x), i+1))
+			tests = append(tests, fmt.Sprintf("WHEN %s IS NULL AND trim(%s) <> '' THEN %d", v, r0, i+1))
 		}
 		if required[in.table.Name] == name {
-			tests = append(tests, fmt.Sprintf("WHEN %s IS NULL THEN %d", x, requiredMissing))
+			tests = append(tests, fmt.Sprintf("WHEN %s IS NULL THEN %d", v, requiredMissing))
 		}
 	}
 	if r.unit == claims {
@@ -139,9 +150,9 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 		options += ", compression = 'gzip'"
 	}
 	errorsTable, scansTable := fmt.Sprintf("rejected_%d", number), fmt.Sprintf("rejected_scan_%d", number)
-	query := fmt.Sprintf("INSERT INTO %s SELECT %s, '%s', %d, %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
-		"store_rejects = true, rejects_limit = 0, rejects_table = '%s', rejects_scan = '%s'))",
-		strings.ToLower(in.table.Name), strings.Join(selected, ", "), in.mark(), in.year, bad, strings.Join(raw, ", "),
+	query := fmt.Sprintf("INSERT INTO %s SELECT %s, '%s', %d, %s FROM (SELECT %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
+		"store_rejects = true, rejects_limit = 0, rejects_table = '%s', rejects_scan = '%s')))",
+		strings.ToLower(in.table.Name), strings.Join(selected, ", "), in.mark(), in.year, bad, strings.Join(values, ", "), strings.Join(raw, ", "),
 		duck.Quote(in.path), string(in.delimiter), strings.Join(layout, ", "), options, errorsTable, scansTable)
 	res, err := conn.ExecContext(ctx, query)
 	if err != nil {

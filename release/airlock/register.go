@@ -1,0 +1,99 @@
+package airlock
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"galien"
+)
+
+// The kinds of what is in the register.
+const (
+	// KindReviewed left through the airlock.
+	KindReviewed = "reviewed"
+	// KindTable is a table that disclosure control cleared (galien release).
+	KindTable = "table"
+)
+
+// Entry is one line of the public register: what left, and nothing of who. It
+// is what is in register/NNNNNN.json.
+type Entry struct {
+	Format int    `json:"format"`
+	Number int    `json:"number"`
+	Kind   string `json:"kind"`
+	Title  string `json:"title"`
+	Permit string `json:"permit"`
+	// Purpose and PurposeKind are those of the permit.
+	Purpose     string `json:"purpose"`
+	PurposeKind string `json:"purpose_kind"`
+	// Date is the day on which it left.
+	Date galien.Date `json:"date"`
+	// Group and Version name what was reviewed; empty for a table.
+	Group   string         `json:"group,omitempty"`
+	Version int            `json:"version,omitempty"`
+	Files   []RegisterFile `json:"files"`
+}
+
+// RegisterFile is a file that left.
+type RegisterFile struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// Register returns everything that left, oldest first.
+func (a *Airlock) Register() ([]Entry, error) {
+	out := []Entry{}
+	for n := 1; ; n++ {
+		path := registerFile(n)
+		b, err := os.ReadFile(filepath.Join(a.dir, path))
+		if errors.Is(err, fs.ErrNotExist) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("airlock: %w", err)
+		}
+		var e Entry
+		if err := parse(path, b, &e); err != nil {
+			return nil, err
+		}
+		if e.Format != format || e.Number != n {
+			return nil, galien.Errorf(galien.Corrupt, "airlock: %s is of another number or format", path)
+		}
+		out = append(out, e)
+	}
+}
+
+func registerFile(n int) string { return filepath.Join("register", fmt.Sprintf("%06d.json", n)) }
+
+// released returns the line of the register of a version, or nil.
+func (a *Airlock) released(v Version) (*Entry, error) {
+	all, err := a.Register()
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].Group == v.Group && all[i].Version == v.Version {
+			return &all[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// add writes a line of the register and returns it with its number. The caller
+// holds the lock.
+func (a *Airlock) add(e Entry) (Entry, error) {
+	all, err := a.Register()
+	if err != nil {
+		return Entry{}, err
+	}
+	e.Format, e.Number = format, len(all)+1
+	b, err := document(e)
+	if err != nil {
+		return Entry{}, err
+	}
+	return e, keep(filepath.Join(a.dir, registerFile(e.Number)), b)
+}
