@@ -104,7 +104,7 @@ func Oppositions(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snap
 			t.Fatal(err)
 		}
 		answer := func(e Engine, desk *Desk, snapshot string, def *cohort.Definition, by []cohort.Dimension) string {
-			return scopedText(t, e, desk, snapshot, def, by)
+			return fullAnswer(t, e, desk, snapshot, def, by)
 		}
 		never, err := oracle.NewData(without(whole, func(table string, r map[string]any) bool {
 			place := table == "location_history" && r["domain_id"] != "PERSON"
@@ -144,8 +144,8 @@ func Oppositions(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snap
 	}
 }
 
-// scopedText is an engine's answer, cohort and table, as a text.
-func scopedText(t *testing.T, e Engine, desk *Desk, snapshot string, def *cohort.Definition, by []cohort.Dimension) string {
+// fullAnswer is an engine's answer, cohort and table, as a text.
+func fullAnswer(t *testing.T, e Engine, desk *Desk, snapshot string, def *cohort.Definition, by []cohort.Dimension) string {
 	t.Helper()
 	var lines []string
 	for _, action := range []permit.Action{permit.RunCohort, permit.Tabulate} {
@@ -220,13 +220,13 @@ func Areas(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot, 
 				def := RandomDefinition(block*1000 + uint64(i-first))
 				def.Additional, def.Rules = nil, nil // so that most cohorts hold someone
 				by := randomDimensions(d)
-				want := scopedText(t, oracle.Over("residents", residents), free, "residents", def, by)
+				want := fullAnswer(t, oracle.Over("residents", residents), free, "residents", def, by)
 				for name, e := range map[string]Engine{"engine": engine, "oracle": oracle.New(snapshot)} {
-					if got := scopedText(t, e, desk, snapshot.ID, def, by); got != want {
+					if got := fullAnswer(t, e, desk, snapshot.ID, def, by); got != want {
 						t.Fatalf("block %d, definition %d, residents of %v: the %s answers\n%s\nwant\n%s\n%s", block, i, areas, name, got, want, Describe(def))
 					}
 				}
-				if want != scopedText(t, oracle.New(snapshot), free, snapshot.ID, def, by) {
+				if want != fullAnswer(t, oracle.New(snapshot), free, snapshot.ID, def, by) {
 					differ++
 				}
 			}
