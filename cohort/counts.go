@@ -51,14 +51,16 @@ func (d *Definition) Counts() Counts {
 		}
 		c.Steps = append(c.Steps, s)
 	}
-	limit := func(l Limit) {
+	// Which event a limit keeps depends on the limit: the entry limit looks at
+	// other dates than those after it.
+	limit := func(what string, l Limit) {
 		if l != All && !single {
 			single = true
-			events = key("limit", events, l.String())
+			events = key(what, events, l.String())
 		}
 	}
 	step(persons, events)
-	limit(d.EntryLimit)
+	limit("entry limit", d.EntryLimit)
 	step(persons, events)
 	if d.Additional != nil {
 		if !d.Additional.Empty() {
@@ -66,7 +68,7 @@ func (d *Definition) Counts() Counts {
 			persons = key("persons", events)
 		}
 		step(persons, events)
-		limit(d.QualifiedLimit)
+		limit("qualified limit", d.QualifiedLimit)
 		step(persons, events)
 	}
 	var rules [][]byte
@@ -82,7 +84,7 @@ func (d *Definition) Counts() Counts {
 		}
 		step(persons, events)
 	}
-	limit(d.ResultLimit)
+	limit("result limit", d.ResultLimit)
 	step(persons, events)
 
 	exit := key("exit", events, struct {

@@ -97,7 +97,7 @@ func (q *question) decide(ctx context.Context, p permit.Permitted, ask ledger.As
 // scopeHash is a hash of what decides which rows a permit shows. Which tables it
 // grants is not part of it: a question reads none that are not.
 func scopeHash(s permit.Scope) (string, error) {
-	b, err := json.Marshal([]any{s.Window, s.Deny, s.Allow})
+	b, err := json.Marshal([]any{s.Window, s.Deny, s.Allow, s.Areas})
 	if err != nil {
 		return "", galien.Errorf(galien.Internal, "hash a scope: %w", err)
 	}

@@ -76,8 +76,8 @@ type fsckReport struct {
 	Quarantined   int64         `json:"quarantined"`
 	Permits       int           `json:"permits"`
 	AuditEntries  int64         `json:"audit_entries"`
-	AirlockGroups int           `json:"airlock_groups"`
 	Released      int           `json:"ledger_records"`
+	AirlockGroups int           `json:"airlock_groups"`
 	Problems      []fsckProblem `json:"problems"`
 }
 

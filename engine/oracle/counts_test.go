@@ -72,7 +72,7 @@ func TestEqualKeysCountTheSame(t *testing.T) {
 					continue
 				}
 				counts := def.Counts()
-				see := func(k cohort.Key, of map[galien.PersonID]int64) {
+				see := func(what string, k cohort.Key, of map[galien.PersonID]int64) {
 					text := ""
 					for _, p := range slices.Sorted(maps.Keys(of)) {
 						text += fmt.Sprintf("%d:%d ", p, of[p])
@@ -82,7 +82,7 @@ func TestEqualKeysCountTheSame(t *testing.T) {
 					if other, ok := behind[k]; !ok {
 						behind[k], first[k] = text, at
 					} else if other != text {
-						t.Fatalf("block %d, definition %d, edit %d: one key for %q and %q\n%s", block, i, n, other, text, enginetest.Describe(def))
+						t.Fatalf("block %d, definition %d, edit %d, %s: one key for %q and %q\n%s", block, i, n, what, other, text, enginetest.Describe(def))
 					} else if first[k] != at {
 						shared++
 					}
@@ -107,8 +107,8 @@ func TestEqualKeysCountTheSame(t *testing.T) {
 								c[k][p] = 1
 							}
 						}
-						see(counts.Cell(by, keys, false), c[0])
-						see(counts.Cell(by, keys, true), c[1])
+						see(fmt.Sprint("persons of ", keys), counts.Cell(by, keys, false), c[0])
+						see(fmt.Sprint("population of ", keys), counts.Cell(by, keys, true), c[1])
 					},
 				}
 				if err := oracle.AskMembers(t.Context(), data, def, m); err != nil {
@@ -118,8 +118,8 @@ func TestEqualKeysCountTheSame(t *testing.T) {
 					t.Fatalf("%d steps, keys of %d", len(def.Steps()), len(counts.Steps))
 				}
 				for s, k := range counts.Steps {
-					see(k.Persons, persons[s])
-					see(k.Events, events[s])
+					see(fmt.Sprint("persons after step ", s), k.Persons, persons[s])
+					see(fmt.Sprint("events after step ", s), k.Events, events[s])
 				}
 				if err := oracle.TabulateMembers(t.Context(), data, def, by, m); err != nil {
 					t.Fatal(err)
