@@ -176,6 +176,7 @@ func (p *purge) before(name string) error {
 //	indexes      the quarantine's indexes without the forgotten rows, beside the old
 //	the lake     one commit, and the old files go (lake.Tx.Purge)
 //	leftovers    old indexes, workspaces, unfinished answers
+//	ledger       the persons leave the sets behind released numbers
 //	certificate  in the audit log, of the commits since the one in the journal
 //	tombstones   the vault notes that they are purged
 //	end          the journal goes
@@ -216,6 +217,9 @@ func (p *purge) run(ctx context.Context) (*certificate, error) {
 		return nil, err
 	}
 	if err := p.leftovers(ctx, l, v); err != nil {
+		return nil, err
+	}
+	if err := p.purgeLedger(ctx, forgotten); err != nil {
 		return nil, err
 	}
 	c, err := p.certify(ctx, l, *journal)
@@ -331,6 +335,18 @@ func (p *purge) leftovers(ctx context.Context, l *lake.Lake, v *vault.Vault) (er
 	}
 	p.removed, p.left, err = p.h.removeUnfinished()
 	return err
+}
+
+// purgeLedger takes the persons out of the ledger of everything released.
+func (p *purge) purgeLedger(ctx context.Context, f vault.Forgotten) error {
+	if err := p.before("ledger"); err != nil || len(f.Persons) == 0 {
+		return err
+	}
+	released, err := p.h.released()
+	if err != nil {
+		return err
+	}
+	return released.Forget(ctx, f.Persons, p.h.now(), p.h.actor)
 }
 
 // largestPart bounds the text of one entry of the audit log.

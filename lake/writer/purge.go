@@ -42,7 +42,7 @@ type Quarantine struct {
 // interrupted purge left to be removed goes all the same.
 //
 // Rows of tables without persons go with the rows that they are about: notes'
-// terms, costs, relationships, and places where none but these persons live.
+// terms, relationships, and places where none but these persons live.
 //
 // It fails with NotFound for a lake without a snapshot, with Busy while another
 // writer has the lake, and with Invalid for a table that the model lacks.

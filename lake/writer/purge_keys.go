@@ -15,22 +15,21 @@ import (
 // event, such as a note's, by a person's key in a column of another name, or by
 // a place where the person lives. What follows says which of their rows go.
 
-// facts are the tables of the events that a cost or a fact may be about, by the
-// concept and the name of their domain.
+// facts are the tables of the events that a fact may be about, by the concept of
+// their domain.
 var facts = []struct {
 	concept int
-	domain  string
 	table   string
 }{
-	{8, "visit", "visit_occurrence"},
-	{10, "procedure", "procedure_occurrence"},
-	{13, "drug", "drug_exposure"},
-	{17, "device", "device_exposure"},
-	{19, "condition", "condition_occurrence"},
-	{21, "measurement", "measurement"},
-	{27, "observation", "observation"},
-	{36, "specimen", "specimen"},
-	{5085, "note", "note"},
+	{8, "visit_occurrence"},
+	{10, "procedure_occurrence"},
+	{13, "drug_exposure"},
+	{17, "device_exposure"},
+	{19, "condition_occurrence"},
+	{21, "measurement"},
+	{27, "observation"},
+	{36, "specimen"},
+	{5085, "note"},
 }
 
 // The concepts, and the words, by which a column says that another holds a
@@ -106,7 +105,7 @@ func speaksOf(s *lake.Snapshot, table string) bool {
 			continue
 		}
 		switch {
-		case t.Name == "cost", t.Name == "fact_relationship", t.Name == "note_nlp" && table == "note":
+		case t.Name == "fact_relationship", t.Name == "note_nlp" && table == "note":
 			return true
 		}
 		for _, c := range model.Columns {
@@ -174,10 +173,6 @@ func (p *purge) aboutPersons(t cdm.Table) string {
 		any = append(any, "lower(domain_id) IN "+personWords+" AND "+isPurged("entity_id"))
 	case "note_nlp":
 		any = append(any, in("note_id", "note"))
-	case "cost":
-		for _, f := range facts {
-			any = append(any, fmt.Sprintf("lower(cost_domain_id) IN ('%s', '%s') AND %s", f.domain, f.table, in("cost_event_id", f.table)))
-		}
 	case "fact_relationship":
 		for _, n := range []string{"1", "2"} {
 			any = append(any, "domain_concept_id_"+n+" IN "+personConcepts+" AND "+isPurged("fact_id_"+n))
