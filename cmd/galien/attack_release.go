@@ -45,7 +45,7 @@ func (a *attackRun) onRelease(cmd *cobra.Command) (attack.Report, error) {
 		if truth, err = alignTruth(table, t.cells); err != nil {
 			return attack.Report{}, err
 		}
-		if err := q.gate.Deliver(ctx, t.permitted, map[string]string{"by": strings.Join(table.Dimensions, ","), "for": "attack"}); err != nil {
+		if err := q.deliver(ctx, t.permitted, nil, map[string]string{"by": strings.Join(table.Dimensions, ","), "for": "attack"}); err != nil {
 			return attack.Report{}, err
 		}
 	}

@@ -274,9 +274,16 @@ var paths = map[string]struct {
 	"vault serve":         {how: "other commands ask it, whose entries come first; it has one for each part that it gives"},
 	"vault unseal":        {how: "its entry comes before the shares are read"},
 	"vault split":         {entered, []string{"--needed", "1", "--shares", "2", "--out", "OUT"}},
+	"vault forget":        {entered, []string{"--source", "omop"}},
+	"purge":               {how: entered},
 	"audit prove":         {entered, []string{"--person", "1", "--out", "OUT"}},
 	"audit witness add":   {entered, []string{"WITNESS"}},
 	"audit retain":        {how: "announces what it removes before it does"},
+
+	"vault public-key": {how: "a public key"}, "vault evaluate": {how: "its entry comes before the elements"},
+	"vault blind": {how: "reads no hub"}, "vault unblind": {how: "reads no hub"},
+	"attack":      {how: "its questions pass the gate, each with its entries"},
+	"ledger list": {how: "what was let out, without the persons behind it"}, "ledger show": {how: "as ledger list"},
 
 	"init": {how: "makes an empty hub"}, "synth snds": {how: "invents persons"}, "demo": {how: "runs other commands"},
 	"cohort check": {how: "reads no hub"}, "cohort describe": {how: "reads no hub"},
