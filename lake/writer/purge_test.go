@@ -46,8 +46,8 @@ func steps() []step {
 			"location_history": "SELECT n AS location_history_id, place AS location_id, domain AS domain_id, who AS entity_id FROM (VALUES " +
 				"(1, 702, 'PERSON', 7), (2, 701, 'Person', 7), (3, 1, 'person', 9), (4, 703, 'CARE_SITE', 7)) p(n, place, domain, who)",
 			"care_site": "SELECT 7 AS care_site_id, 703 AS location_id",
-			"cost": "SELECT n AS cost_id, event AS cost_event_id, domain AS cost_domain_id FROM (VALUES " +
-				"(1, 71, 'Condition'), (2, 71, 'Drug'), (3, 81, 'Condition'), (4, 71, 'condition_occurrence')) p(n, event, domain)",
+			"cost": "SELECT n AS cost_id, event AS cost_event_id, domain AS cost_domain_id, who AS person_id FROM (VALUES " +
+				"(1, 71, 'Condition', 7), (2, 91, 'Drug', 9)) p(n, event, domain, who)",
 			"fact_relationship": "SELECT d AS domain_concept_id_1, f AS fact_id_1, 56 AS domain_concept_id_2, g AS fact_id_2 FROM (VALUES " +
 				"(56, 7, 9), (56, 9, 7), (56, 9, 8), (19, 71, 9), (13, 71, 9)) p(d, f, g)",
 		}},
@@ -127,7 +127,6 @@ func columnNames(tb cdm.Table) []string {
 var survivors = map[string]string{
 	"location":          "location_id IN (1, 701, 703)",
 	"location_history":  "location_history_id IN (3, 4)",
-	"cost":              "cost_id IN (2, 3)",
 	"fact_relationship": "(fact_id_1, fact_id_2, domain_concept_id_1) IN ((9, 8, 56), (71, 9, 13))",
 	"note_nlp":          fmt.Sprintf("note_id NOT IN (%d, %d)", livesNear, livesFar),
 	"care_site":         "true",
