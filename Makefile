@@ -12,7 +12,8 @@
 #   make bench   the benchmarks, on 1 million persons and 200 million events
 #   make fuzz    bounded fuzzing
 #   make differential   engines against the oracle on CASES random definitions
-#   make crash   kill -9 at many random instants
+#   make crash   kill -9 at many random instants, and 1,000 between an entry and its answer
+#   make tamper  every bit of a log and of a proof, flipped alone
 #   make tracker attacks on a count endpoint, and how many of a library's questions are answered
 
 GO      ?= go
@@ -25,10 +26,11 @@ KILLS   ?= 50
 PERSONS ?= 1000000
 IDENTITIES ?= 10000000
 
-.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash matrix tracker clean
+.PHONY: build test check circe rules bench bench-circe bench-snds bench-vault demo fuzz differential crash tamper tracker matrix clean
 
 build:
 	$(GO) build -o bin/galien ./cmd/galien
+	CGO_ENABLED=0 $(GO) build -o bin/galien-verify ./cmd/galien-verify
 
 test:
 	$(GO) test -timeout 15m $(PKGS)
@@ -95,6 +97,9 @@ crash:
 
 tracker:
 	GALIEN_TRACKER=all GALIEN_LEDGER=library $(GO) test -count 1 -timeout 120m -run 'TestTracker|TestLibrary|TestEditing' -v ./ledger
+
+tamper:
+	GALIEN_TAMPER=all CGO_ENABLED=0 $(GO) test -count 1 -timeout 60m -run 'EveryBit|NothingOfABundle' -v ./audit ./cmd/galien-verify
 
 clean:
 	rm -rf bin demo fuzz-out

@@ -115,6 +115,7 @@ var policy = map[string]rule{
 	"synth/life": {},
 	"synth/snds": {first: []string{"synth/life"}},
 	"examples":   {},
+	"cmd/galien-verify": {},
 	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, humanize, progress, xterm}, cgo: true, clock: true},
 }
 
@@ -246,6 +247,16 @@ func TestWalls(t *testing.T) {
 					t.Errorf("%s depends on %s, directly or not.\n\tThis wall does not move: %s.", name, to, w.why)
 				}
 			}
+		}
+	}
+}
+
+// TestVerifierStandsAlone keeps the verifier of proofs apart: it may depend on
+// nothing but the standard library, so that it does not take Galien's word.
+func TestVerifierStandsAlone(t *testing.T) {
+	for _, path := range packages(t)["cmd/galien-verify"].Deps {
+		if firstParty(path) || thirdParty(path) && !strings.HasPrefix(path, "vendor/") {
+			t.Errorf("cmd/galien-verify depends on %s.\n\tWrite what it needs into its main.go, with the standard library, in at most 200 lines.", path)
 		}
 	}
 }

@@ -2,12 +2,15 @@
 // of a person's data is written down before it is answered.
 //
 // It owns the folder HUB/audit: entries (one JSON object a line), the hashes
-// of a Merkle tree over them (RFC 6962, by golang.org/x/mod/sumdb/tlog) and a
-// checkpoint signed with the hub's own Ed25519 key. docs/formats/audit.md is
-// the page of the format.
+// of a Merkle tree over them (RFC 6962, by golang.org/x/mod/sumdb/tlog), a
+// checkpoint signed with the hub's own Ed25519 key, what outside witnesses
+// cosigned, and for each answer a list of the persons whose data were in it.
+// docs/formats/audit.md is the page of the format, docs/audit.md says who can
+// check what.
 //
 // It refuses to append to a log that is not what it wrote: there is no repair
-// and no way to change or remove an entry. An entry says who did what under
+// and no way to change or remove an entry; Retain takes the content of entries
+// whose time is over and leaves their hashes. An entry says who did what under
 // which permit, to which snapshot and question; it never names a person, a row
 // or a value of one.
 //
@@ -97,4 +100,8 @@ type Report struct {
 	Root    string // Merkle tree head over them, base64
 	Key     string // the public key that the checkpoint was checked with
 	Tail    int64  // bytes after the last acknowledged entry, left by a crash; the next Append settles them
+	Pruned  int64  // entries whose content was removed when its time was over
+
+	Witnesses    Witnesses
+	Cosignatures []Cosignature // the last of each witness
 }

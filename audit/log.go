@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -30,9 +31,6 @@ const (
 	lockFile       = "lock"
 )
 
-// keyName is the name in the signing key.
-const keyName = "galien/audit"
-
 // lockWait is how long an operation waits for another process's turn.
 const lockWait = 30 * time.Second
 
@@ -43,8 +41,18 @@ type Log struct {
 	signer   note.Signer
 	verifier note.Verifier
 	key      string // public key, as in key.pub
+	origin   string // first line of the checkpoints
 
 	mu sync.Mutex // one operation at a time in this process; the file lock does the rest
+
+	fault func(step string) // for tests: called before each step that is to last
+}
+
+// step tells a test of the step that comes.
+func (l *Log) step(name string) {
+	if l.fault != nil {
+		l.fault(name)
+	}
 }
 
 // Create makes an empty log in dir, which must not hold one, with a new
@@ -56,7 +64,11 @@ func Create(dir string, rand io.Reader) (*Log, error) {
 	if _, err := os.Lstat(filepath.Join(dir, checkpointFile)); err == nil {
 		return nil, galien.Errorf(galien.Conflict, "create audit log: %s already holds one", dir)
 	}
-	private, public, err := note.GenerateKey(rand, keyName)
+	var number [8]byte
+	if _, err := io.ReadFull(rand, number[:]); err != nil {
+		return nil, fmt.Errorf("create audit key: %w", err)
+	}
+	private, public, err := note.GenerateKey(rand, format+"/"+hex.EncodeToString(number[:]))
 	if err != nil {
 		return nil, fmt.Errorf("create audit key: %w", err)
 	}
@@ -172,9 +184,11 @@ func (l *Log) Append(ctx context.Context, e Entry) (int64, error) {
 		}
 	}
 	// The entry first, then what is computed from it, the checkpoint last.
+	l.step("write entry")
 	if _, err := entries.WriteAt(line, cp.Bytes); err != nil {
 		return 0, fmt.Errorf("append audit entry: %w", err)
 	}
+	l.step("sync entry")
 	if err := entries.Sync(); err != nil {
 		return 0, fmt.Errorf("append audit entry: %w", err)
 	}
@@ -189,9 +203,11 @@ func (l *Log) Append(ctx context.Context, e Entry) (int64, error) {
 // exists. It returns that checkpoint.
 func (l *Log) commit(cp Checkpoint, hashes *os.File, line []byte) (Checkpoint, error) {
 	tree := hashTree{hashes}
+	l.step("write hashes")
 	if err := tree.add(cp.Entries, line); err != nil {
 		return Checkpoint{}, err
 	}
+	l.step("sync hashes")
 	if err := hashes.Sync(); err != nil {
 		return Checkpoint{}, fmt.Errorf("append audit hashes: %w", err)
 	}
@@ -255,7 +271,8 @@ func tailError(n int64) error {
 }
 
 // Entries calls yield for each acknowledged entry in order, without checking
-// hashes. It stops at the first error and returns it.
+// hashes. An entry whose content was removed (Retain) is yielded as the zero
+// Entry. It stops at the first error and returns it.
 func (l *Log) Entries(ctx context.Context, yield func(index int64, e Entry) error) error {
 	v, err := l.view(ctx)
 	if err != nil {
@@ -263,7 +280,7 @@ func (l *Log) Entries(ctx context.Context, yield func(index int64, e Entry) erro
 	}
 	defer v.close()
 	return eachLine(ctx, v.entries, v.cp, func(i int64, line []byte) error {
-		e, err := decodeEntry(line)
+		e, _, err := readLine(line)
 		if err != nil {
 			return galien.Errorf(galien.Corrupt, "audit log: entry %d cannot be read", i)
 		}
@@ -387,6 +404,34 @@ func createFile(path, content string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// replaceFile writes a new version of a file and moves it over the old one,
+// durably. step is told of each step.
+func replaceFile(dir, name string, content []byte, step func(string)) error {
+	tmp := filepath.Join(dir, name+".tmp")
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	step("write " + name)
+	if err := createFile(tmp, string(content)); err != nil {
+		return err
+	}
+	step("rename " + name)
+	if err := os.Rename(tmp, filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	step("sync " + name)
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 // missing is the error of a log file that cannot be opened: Corrupt when it is

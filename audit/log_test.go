@@ -1,18 +1,19 @@
 package audit
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,8 +142,12 @@ func TestOnDisk(t *testing.T) {
 
 	checkpoint := string(read(t, dir, checkpointFile))
 	root := base64.StdEncoding.EncodeToString(node(node(a, b), c))
-	text := fmt.Sprintf("galien/audit/1\n3\n%s\nbytes %d\n", root, len(want))
-	signed, signature, _ := strings.Cut(checkpoint, "\n— galien/audit ")
+	origin, _, _ := strings.Cut(checkpoint, "\n")
+	if !regexp.MustCompile("^galien/audit/1/[0-9a-f]{16}$").MatchString(origin) {
+		t.Fatalf("origin %q", origin)
+	}
+	text := fmt.Sprintf("%s\n3\n%s\nbytes %d\n", origin, root, len(want))
+	signed, signature, _ := strings.Cut(checkpoint, "\n— "+origin+" ")
 	if signed != text {
 		t.Fatalf("checkpoint text:\n%s\nwant:\n%s", signed, text)
 	}
@@ -529,7 +534,8 @@ func TestMain(m *testing.M) {
 }
 
 // appendFor appends entries and prints the index of each that was
-// acknowledged: n of them, for ever, or with a limit on the size of files.
+// acknowledged: n of them, or with a limit on the size of files, or until it kills
+// itself at a step.
 func appendFor(dir, do string) error {
 	n := 1 << 30
 	if do == "full disk" {
@@ -538,12 +544,22 @@ func appendFor(dir, do string) error {
 		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 			return err
 		}
-	} else if do != "for ever" {
+	} else {
 		n, _ = strconv.Atoi(do)
 	}
 	l, err := Open(dir)
 	if err != nil {
 		return err
+	}
+	if step, dies := strings.CutPrefix(do, "die at "); dies {
+		left, _ := strconv.Atoi(step)
+		n = 1 << 30
+		l.fault = func(string) {
+			if left--; left == 0 {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {} // until it falls
+			}
+		}
 	}
 	for i := range n {
 		index, err := l.Append(context.Background(), sample(i))
@@ -589,47 +605,36 @@ func TestConcurrentProcesses(t *testing.T) {
 	}
 }
 
-// TestKill kills a process that appends without pause. Every entry it heard
-// of must be there, and the log must go on.
+// TestKill kills a process at each step of its appends, the first and later
+// ones. Every entry it heard of must be there, and the log must go on.
+// GALIEN_CRASH is the number of kills.
 func TestKill(t *testing.T) {
-	kills := 10
+	const steps = 7 // of an append
+	kills := 2*steps + 1
 	if s := os.Getenv("GALIEN_CRASH"); s != "" {
 		kills, _ = strconv.Atoi(s)
 	}
 	_, dir := newLog(t, 0)
+	before := int64(0)
 	for k := range kills {
-		cmd := child(dir, "for ever")
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
+		at := 1 + k%(3*steps)
+		out, err := child(dir, fmt.Sprint("die at ", at)).Output()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("kill %d at step %d: %v: %s", k, at, err, out)
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		heard := int64(bytes.Count(out, []byte("\n")))
+		if want := int64((at - 1) / steps); heard < want-1 || heard > want { // one less when a crash before left an entry, whose commit has steps of its own
+			t.Fatalf("kill %d at step %d: %d entries were acknowledged, want %d", k, at, heard, want)
 		}
-		lines := bufio.NewScanner(out)
-		last := int64(-1)
-		for lines.Scan() {
-			if last < 0 {
-				// The instant of the kill drifts through the steps of an append.
-				time.AfterFunc(time.Duration(k*7_919%20_000)*time.Microsecond, func() { cmd.Process.Kill() })
-			}
-			if n, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
-				last = n
-			} else {
-				t.Fatalf("child: %s", lines.Text())
-			}
-		}
-		_ = cmd.Wait() // killed
 		report, err := check(dir)
 		if err != nil {
-			t.Fatalf("after kill %d: %v", k, err)
+			t.Fatalf("after kill %d at step %d: %v", k, at, err)
 		}
-		if report.Entries < last+1 {
-			t.Fatalf("after kill %d: entry %d was acknowledged and the log has %d", k, last, report.Entries)
+		if report.Entries < before+heard {
+			t.Fatalf("after kill %d at step %d: %d entries, of %d and %d that were acknowledged", k, at, report.Entries, before, heard)
 		}
-	}
-	if report, _ := check(dir); report.Entries < int64(kills) {
-		t.Fatalf("only %d entries in %d runs: the kills come too early to test anything", report.Entries, kills)
+		before = report.Entries
 	}
 }
 

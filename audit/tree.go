@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,8 +20,24 @@ import (
 	"galien"
 )
 
-// origin is the first line of every checkpoint: the format and its version.
-const origin = "galien/audit/1"
+// format is the first line of a checkpoint, and the name of the key that signed
+// it, up to the slash that the log's own random number follows. The first logs
+// had no number: theirs is format, and the key's name firstKeyName.
+const (
+	format       = "galien/audit/1"
+	firstKeyName = "galien/audit"
+)
+
+var keyName = regexp.MustCompile(`^` + format + `/[0-9a-f]{16}$`)
+
+// originOf returns the first line of the checkpoints that a key signs; there is
+// one for each log, so that a witness can tell logs apart.
+func originOf(key string) (origin string, ok bool) {
+	if key == firstKeyName {
+		return format, true
+	}
+	return key, keyName.MatchString(key)
+}
 
 // hashTree reads and adds to the hashes file, in the dense order of tlog.
 type hashTree struct{ f *os.File }
@@ -40,7 +58,7 @@ func (t hashTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 
 // add writes the hashes that record n completes.
 func (t hashTree) add(n int64, line []byte) error {
-	hashes, err := tlog.StoredHashes(n, line, t)
+	hashes, err := tlog.StoredHashesForRecordHash(n, tlog.RecordHash(line), t)
 	if err != nil {
 		return fmt.Errorf("append audit hashes: %w", err)
 	}
@@ -93,38 +111,34 @@ func openKeys(dir string) (*Log, error) {
 	if err != nil {
 		return nil, galien.Errorf(galien.Corrupt, "audit log: the file %s does not hold a public key", publicKeyFile)
 	}
+	// There is one spelling of each file, so that no bit of it can change unseen.
+	hash := fmt.Sprintf("+%08x+", verifier.KeyHash())
+	for name, b := range map[string][]byte{keyFile: private, publicKeyFile: public} {
+		if !bytes.Contains(b, []byte(hash)) || !bytes.HasSuffix(b, []byte("\n")) {
+			return nil, galien.Errorf(galien.Corrupt, "audit log: the file %s is not written as Galien writes it", name)
+		}
+	}
+	origin, ok := originOf(verifier.Name())
+	if !ok {
+		return nil, galien.Errorf(galien.Corrupt, "audit log: the file %s does not hold the key of an audit log", publicKeyFile)
+	}
 	probe := []byte("probe\n")
 	sig, err := signer.Sign(probe)
 	if err != nil || !verifier.Verify(probe, sig) {
 		return nil, galien.Errorf(galien.Corrupt, "audit log: the files %s and %s do not belong together", keyFile, publicKeyFile)
 	}
-	return &Log{dir: dir, signer: signer, verifier: verifier, key: key}, nil
+	return &Log{dir: dir, signer: signer, verifier: verifier, key: key, origin: origin}, nil
 }
 
 // writeCheckpoint signs and publishes a checkpoint: a new file, synced, renamed
 // over the old one, and the folder synced. It returns the signed note.
 func (l *Log) writeCheckpoint(entries, size int64, root tlog.Hash) ([]byte, error) {
-	text := fmt.Sprintf("%s\n%d\n%s\nbytes %d\n", origin, entries, root, size)
+	text := fmt.Sprintf("%s\n%d\n%s\nbytes %d\n", l.origin, entries, root, size)
 	signed, err := note.Sign(&note.Note{Text: text}, l.signer)
 	if err != nil {
 		return nil, galien.Errorf(galien.Internal, "sign audit checkpoint: %w", err)
 	}
-	tmp := filepath.Join(l.dir, checkpointFile+".tmp")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("write audit checkpoint: %w", err)
-	}
-	if err := createFile(tmp, string(signed)); err != nil {
-		return nil, fmt.Errorf("write audit checkpoint: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(l.dir, checkpointFile)); err != nil {
-		return nil, fmt.Errorf("write audit checkpoint: %w", err)
-	}
-	d, err := os.Open(l.dir)
-	if err != nil {
-		return nil, fmt.Errorf("write audit checkpoint: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
+	if err := replaceFile(l.dir, checkpointFile, signed, l.step); err != nil {
 		return nil, fmt.Errorf("write audit checkpoint: %w", err)
 	}
 	return signed, nil
@@ -139,33 +153,45 @@ func (l *Log) readCheckpoint() (Checkpoint, error) {
 	return l.parseCheckpoint(b)
 }
 
-// parseCheckpoint reads a signed checkpoint. Exactly one byte sequence stands
-// for each checkpoint: other spellings of the same signature are refused too.
+// parseCheckpoint reads a checkpoint as this log writes it, signed by it alone.
+// Exactly one byte sequence stands for each checkpoint: other spellings of the
+// same signature are refused too.
 func (l *Log) parseCheckpoint(b []byte) (Checkpoint, error) {
-	n, err := note.Open(b, note.VerifierList(l.verifier))
-	if err != nil {
-		return Checkpoint{}, galien.Errorf(galien.Corrupt, "audit log: the checkpoint is not one that this hub's key signed")
-	}
-	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) != 0 {
+	cp, n, err := openCheckpoint(b, l.verifier)
+	if err == nil && len(n.Sigs)+len(n.UnverifiedSigs) != 1 {
 		return Checkpoint{}, galien.Errorf(galien.Corrupt, "audit log: the checkpoint carries other signatures than this hub's")
 	}
-	if _, err := base64.StdEncoding.Strict().DecodeString(n.Sigs[0].Base64); err != nil {
-		return Checkpoint{}, galien.Errorf(galien.Corrupt, "audit log: the checkpoint's signature is not written as this hub writes it")
+	return cp, err
+}
+
+// openCheckpoint reads a checkpoint that the log's key signed, with the
+// signatures of any of the others on it. A signature of one of them that does
+// not verify is Corrupt; signatures by others are not looked at.
+func openCheckpoint(b []byte, log note.Verifier, others ...note.Verifier) (Checkpoint, *note.Note, error) {
+	n, err := note.Open(b, note.VerifierList(append([]note.Verifier{log}, others...)...))
+	if err != nil || len(n.Sigs) == 0 || n.Sigs[0].Name != log.Name() || n.Sigs[0].Hash != log.KeyHash() {
+		return Checkpoint{}, nil, galien.Errorf(galien.Corrupt, "audit log: the checkpoint is not one that this hub's key signed")
 	}
-	bad := galien.Errorf(galien.Corrupt, "audit log: the checkpoint is signed but not of a form this version reads (%s)", origin)
+	for _, sig := range append(slices.Clone(n.Sigs), n.UnverifiedSigs...) {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Checkpoint{}, nil, galien.Errorf(galien.Corrupt, "audit log: a signature of the checkpoint is not in its canonical form")
+		}
+	}
+	origin, known := originOf(log.Name())
+	bad := galien.Errorf(galien.Corrupt, "audit log: the checkpoint is signed but not of a form this version reads (%s)", format)
 	lines := strings.Split(n.Text, "\n")
-	if len(lines) != 5 || lines[0] != origin || lines[4] != "" || !strings.HasPrefix(lines[3], "bytes ") {
-		return Checkpoint{}, bad
+	if !known || len(lines) != 5 || lines[0] != origin || lines[4] != "" || !strings.HasPrefix(lines[3], "bytes ") {
+		return Checkpoint{}, nil, bad
 	}
 	cp := Checkpoint{Root: lines[2], Note: b}
 	if cp.Entries, err = strconv.ParseInt(lines[1], 10, 64); err != nil || cp.Entries < 0 {
-		return Checkpoint{}, bad
+		return Checkpoint{}, nil, bad
 	}
 	if cp.Bytes, err = strconv.ParseInt(strings.TrimPrefix(lines[3], "bytes "), 10, 64); err != nil || cp.Bytes < 0 {
-		return Checkpoint{}, bad
+		return Checkpoint{}, nil, bad
 	}
 	if _, err := tlog.ParseHash(cp.Root); err != nil {
-		return Checkpoint{}, bad
+		return Checkpoint{}, nil, bad
 	}
-	return cp, nil
+	return cp, n, nil
 }

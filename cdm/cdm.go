@@ -4,9 +4,11 @@
 //
 // It is generated from the published field and table specification
 // (tables_gen.go, by cdm/gen) and holds no data: it reads no file, knows no
-// source, and judges no row. It refuses to be a place for local columns. Two
-// extensions are kept on purpose, because cohort definitions on a region need
-// them: the column location.region_concept_id and the table location_history.
+// source, and judges no row. It refuses to be a place for local columns. Three
+// extensions are kept on purpose: the column location.region_concept_id and the
+// table location_history, because cohort definitions on a region need them, and
+// the person and day of a cost, so that a permit, an opposition and a window hold
+// for its rows as for those of any event (docs/decisions/0012-cost.md).
 // The tables of the results schema (cohort, cohort_definition) are answers,
 // not input, and are absent.
 //
@@ -77,6 +79,9 @@ type Column struct {
 	// Identity marks a column whose values may tell who a person is. Its values
 	// belong to the vault, and the lake's copy of the column is always null.
 	Identity bool
+	// LakeOnly marks a column that the lake adds to the published table: no source
+	// brings it, and an export of the model does not write it.
+	LakeOnly bool
 }
 
 // Table is one table of the model.

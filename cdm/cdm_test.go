@@ -7,7 +7,7 @@ import (
 )
 
 // The counts are those of the published specification (37 tables of the CDM
-// and vocabulary schemas, 421 fields in them) and of the two extensions.
+// and vocabulary schemas, 421 fields in them) and of the three extensions.
 func TestTablesAreThoseOfTheSpecification(t *testing.T) {
 	ts := Tables()
 	if len(ts) != 37+1 {
@@ -21,7 +21,7 @@ func TestTablesAreThoseOfTheSpecification(t *testing.T) {
 			vocabulary++
 		}
 	}
-	if want := 421 + 1 + 7; columns != want {
+	if want := 421 + 1 + 7 + 2; columns != want {
 		t.Errorf("%d columns, want %d", columns, want)
 	}
 	if vocabulary != 10 {
@@ -139,6 +139,7 @@ func TestKnownColumns(t *testing.T) {
 		{"drug_exposure", "drug_exposure_id", "drug_concept_id", "drug_source_concept_id", "drug_exposure_start_date", "drug_exposure_end_date", true, false},
 		{"measurement", "measurement_id", "measurement_concept_id", "measurement_source_concept_id", "measurement_date", "", true, false},
 		{"procedure_occurrence", "procedure_occurrence_id", "procedure_concept_id", "procedure_source_concept_id", "procedure_date", "procedure_end_date", true, false},
+		{"cost", "cost_id", "", "", "incurred_date", "", true, false},
 		{"dose_era", "dose_era_id", "drug_concept_id", "", "dose_era_start_date", "dose_era_end_date", true, false},
 		{"fact_relationship", "", "", "", "", "", false, false},
 		{"location_history", "location_history_id", "", "", "start_date", "end_date", false, false},
@@ -182,6 +183,7 @@ func TestQuirksOfTheSpecification(t *testing.T) {
 		{"person", "birth_datetime", Datetime, false, ""},
 		{"visit_detail", "parent_visit_detail_id", Integer, false, "visit_detail"},
 		{"cost", "cost_domain_id", Text, true, "domain"},
+		{"cost", "payer_plan_period_id", Integer, false, "payer_plan_period"},
 		{"location", "region_concept_id", Integer, false, "concept"},
 		{"location_history", "entity_id", Integer, true, ""},
 	}
@@ -191,6 +193,34 @@ func TestQuirksOfTheSpecification(t *testing.T) {
 		if !ok || c.Type != tt.typ || c.Required != tt.required || c.References != tt.references {
 			t.Errorf("%s.%s: %+v", tt.table, tt.column, c)
 		}
+	}
+}
+
+func TestLakeOnlyColumns(t *testing.T) {
+	var got []string
+	for _, tb := range Tables() {
+		for _, c := range tb.Columns {
+			if c.LakeOnly {
+				got = append(got, tb.Name+"."+c.Name)
+			}
+		}
+	}
+	if s := strings.Join(got, " "); s != "cost.person_id cost.incurred_date" {
+		t.Errorf("columns of the lake alone: %s", s)
+	}
+}
+
+// Whatever a cost may be of is a row of a person, with a key and a day.
+func TestPriced(t *testing.T) {
+	for domain, name := range Priced() {
+		tb, ok := Lookup(name)
+		if !ok || !tb.HasPerson() || tb.PrimaryKey() == "" || tb.DateColumn() == "" {
+			t.Errorf("a cost of the domain %s is of %s, which has no such rows", domain, name)
+		}
+	}
+	Priced()["Drug"] = "person"
+	if Priced()["Drug"] != "drug_exposure" {
+		t.Error("a caller changed the model")
 	}
 }
 

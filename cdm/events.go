@@ -1,5 +1,7 @@
 package cdm
 
+import "maps"
+
 // event names the columns of a table that say what happened and when.
 type event struct {
 	concept, sourceConcept, start, end string
@@ -15,6 +17,7 @@ type event struct {
 var events = map[string]event{
 	"condition_era":        {"condition_concept_id", "", "condition_era_start_date", "condition_era_end_date"},
 	"condition_occurrence": {"condition_concept_id", "condition_source_concept_id", "condition_start_date", "condition_end_date"},
+	"cost":                 {"", "", "incurred_date", ""},
 	"death":                {"", "", "death_date", ""},
 	"device_exposure":      {"device_concept_id", "device_source_concept_id", "device_exposure_start_date", "device_exposure_end_date"},
 	"dose_era":             {"drug_concept_id", "", "dose_era_start_date", "dose_era_end_date"},
@@ -34,3 +37,21 @@ var events = map[string]event{
 	"visit_detail":         {"visit_detail_concept_id", "visit_detail_source_concept_id", "visit_detail_start_date", "visit_detail_end_date"},
 	"visit_occurrence":     {"visit_concept_id", "visit_source_concept_id", "visit_start_date", "visit_end_date"},
 }
+
+// priced holds the tables whose rows a cost may be of, by the domain that
+// cost_domain_id names. The vocabulary has one domain for both tables of visits.
+var priced = map[string]string{
+	"Condition":    "condition_occurrence",
+	"Device":       "device_exposure",
+	"Drug":         "drug_exposure",
+	"Measurement":  "measurement",
+	"Observation":  "observation",
+	"Procedure":    "procedure_occurrence",
+	"Specimen":     "specimen",
+	"Visit":        "visit_occurrence",
+	"Visit Detail": "visit_detail",
+}
+
+// Priced returns the tables of the events that a cost may be of, by the domain
+// in cost_domain_id. The caller may keep the map.
+func Priced() map[string]string { return maps.Clone(priced) }

@@ -81,6 +81,7 @@ func (f *fsck) run(ctx context.Context) error {
 	// The chain is followed from its end; where it breaks, older commits are
 	// read by number, so that one damaged record hides nothing else.
 	parents := map[int64]string{}
+	gone := map[string]bool{} // the ids of snapshots that a purge after them took rows out of
 	for seq, record := h.seq, h.record; seq > 0; seq-- {
 		name := commitName(seq) + ".json"
 		f.seen[name] = true
@@ -104,11 +105,36 @@ func (f *fsck) run(ctx context.Context) error {
 		if seq == 1 && (c.Previous != "" || c.Parent != "") {
 			f.damage(commitsDir+"/"+name, "the first commit follows another")
 		}
-		if err := f.snapshot(ctx, c); err != nil {
-			return err
+		refs := []ref{{c.Snapshot, c.Manifest}}
+		if c.Purge != nil {
+			for _, p := range c.Purge.Snapshots {
+				refs = append(refs, ref{p.Is, p.Manifest})
+			}
+		}
+		for _, r := range refs {
+			if gone[r.id] {
+				continue
+			}
+			if err := f.snapshot(ctx, r); err != nil {
+				return err
+			}
+		}
+		for _, r := range purgedBy(c) {
+			// One that came back after it is there.
+			gone[r] = !f.seen[r+".json"]
 		}
 	}
 	return f.strays()
+}
+
+// purgedBy returns the ids that a commit took out of use.
+func purgedBy(c Commit) (ids []string) {
+	if c.Purge != nil {
+		for _, p := range c.Purge.Snapshots {
+			ids = append(ids, p.Was)
+		}
+	}
+	return ids
 }
 
 // unchained reads a commit record whose hash is not known.
@@ -121,14 +147,14 @@ func (l *Lake) unchained(seq int64) (Commit, error) {
 }
 
 // snapshot checks a manifest and the files that no newer one named.
-func (f *fsck) snapshot(ctx context.Context, c Commit) error {
-	name := c.Snapshot + ".json"
+func (f *fsck) snapshot(ctx context.Context, r ref) error {
+	name := r.id + ".json"
 	if f.seen[name] {
 		return nil
 	}
 	f.seen[name] = true
 	f.checked++
-	s, err := f.lake.load(c)
+	s, err := f.lake.load(r)
 	if err != nil {
 		f.blind = true
 		return f.corrupt(snapshotsDir+"/"+name, err)

@@ -106,6 +106,10 @@ func Open(dir string) (*Lake, error) {
 	return nil, galien.Errorf(galien.NotFound, "open lake: %s is not a lake", dir)
 }
 
+// Watch has step called before each durable step of a commit or purge; an error
+// of its own ends that there. It is for tests of what an interruption leaves.
+func (l *Lake) Watch(step func(name string) error) { l.fault = step }
+
 // Dir returns the lake's folder.
 func (l *Lake) Dir() string { return l.dir }
 
@@ -127,19 +131,25 @@ func (l *Lake) Current() (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.load(c)
+	return l.load(ref{c.Snapshot, c.Manifest})
 }
 
-// Snapshot returns a committed snapshot, current or past, by its id.
+// Snapshot returns a committed snapshot, current or past, by its id. It fails
+// with NotFound for one that there never was, and for one that a purge took rows
+// out of, which it says with what became of it.
 func (l *Lake) Snapshot(id string) (*Snapshot, error) {
 	history, err := l.History()
 	if err != nil {
 		return nil, err
 	}
-	for i := len(history) - 1; i >= 0; i-- {
-		if history[i].Snapshot == id {
-			return l.load(history[i])
+	kept, _ := resolve(history)
+	for _, r := range kept {
+		if r.id == id {
+			return l.load(r)
 		}
+	}
+	if now, purged := Became(history)[id]; purged {
+		return nil, galien.Errorf(galien.NotFound, "the snapshot %s is no more: persons were purged from it, and what is left of it is the snapshot %s", id, now)
 	}
 	return nil, galien.Errorf(galien.NotFound, "the lake %s has no snapshot %q", l.dir, id)
 }
@@ -161,6 +171,8 @@ type Commit struct {
 	Time time.Time `json:"time"`
 	// Note says what was done, in a few words for people.
 	Note string `json:"note"`
+	// Purge is set where rows were taken out of every snapshot kept until then.
+	Purge *Purge `json:"purge,omitempty"`
 }
 
 // History returns all commits, oldest first.
@@ -183,19 +195,15 @@ func (l *Lake) History() ([]Commit, error) {
 	return commits, nil
 }
 
-// QuarantineIndexes returns the ids of the quarantine indexes that a committed
-// snapshot names; the others are of no use.
+// QuarantineIndexes returns the ids of the quarantine indexes that a snapshot
+// kept names; the others are of no use.
 func (l *Lake) QuarantineIndexes() (map[string]bool, error) {
-	history, err := l.History()
+	kept, err := l.Kept()
 	if err != nil {
 		return nil, err
 	}
 	named := map[string]bool{}
-	for _, c := range history {
-		s, err := l.Snapshot(c.Snapshot)
-		if err != nil {
-			return nil, err
-		}
+	for _, s := range kept {
 		for _, src := range s.Manifest.Sources {
 			named[src.Quarantine] = true
 		}
@@ -267,9 +275,9 @@ func (l *Lake) commit(seq int64, record string) (Commit, error) {
 	return c, nil
 }
 
-// load reads the snapshot of a commit.
-func (l *Lake) load(c Commit) (*Snapshot, error) {
-	path := l.path(snapshotsDir, c.Snapshot+".json")
+// load reads a snapshot.
+func (l *Lake) load(r ref) (*Snapshot, error) {
+	path := l.path(snapshotsDir, r.id+".json")
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, galien.Errorf(galien.Corrupt, "read manifest: %s is missing", path)
@@ -277,14 +285,14 @@ func (l *Lake) load(c Commit) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	if hash(b) != c.Manifest || snapshotID(b) != c.Snapshot {
+	if hash(b) != r.manifest || snapshotID(b) != r.id {
 		return nil, galien.Errorf(galien.Corrupt, "read manifest: %s is not the manifest that was committed", path)
 	}
 	m, err := decodeManifest(b)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %s: %w", path, err)
 	}
-	return &Snapshot{ID: c.Snapshot, Manifest: m, lake: l}, nil
+	return &Snapshot{ID: r.id, Manifest: m, lake: l}, nil
 }
 
 func commitName(seq int64) string { return fmt.Sprintf("%08d", seq) }

@@ -114,6 +114,13 @@ func (s *Snapshot) Whole(table string) []Part {
 	return s.parts(t, t.kept(ByPerson), func(File) bool { return true })
 }
 
+// Copy returns the files that a table has in one order, whatever the bucket; none
+// when it is not kept in that order.
+func (s *Snapshot) Copy(table string, order Order) []Part {
+	t, _ := s.Table(table)
+	return s.parts(t, order, func(File) bool { return true })
+}
+
 func (s *Snapshot) parts(t Table, order Order, which func(File) bool) []Part {
 	var list []Part
 	for _, f := range t.Files {

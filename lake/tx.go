@@ -173,45 +173,55 @@ func (t *Tx) commit(m Manifest, note string, now time.Time) (*Snapshot, bool, er
 	if c.Snapshot == c.Parent {
 		return t.base, false, nil
 	}
-	if err := t.publish(m); err != nil {
+	there := map[string]bool{}
+	if t.base != nil {
+		for _, table := range t.base.Manifest.Tables {
+			for _, name := range table.names() {
+				there[name] = true
+			}
+		}
+	}
+	if err := t.publish(m, there); err != nil {
 		return nil, false, err
 	}
 	if err := l.writeDurably(filepath.Join(snapshotsDir, c.Snapshot+".json"), manifest); err != nil {
 		return nil, false, err
 	}
-	record, err := encode(c)
-	if err != nil {
-		return nil, false, err
-	}
-	if err := l.writeDurably(filepath.Join(commitsDir, commitName(c.Seq)+".json"), record); err != nil {
-		return nil, false, err
-	}
-	t.head = head{seq: c.Seq, record: hash(record)}
-	if err := l.writeDurably(currentName, t.head.bytes()); err != nil {
+	if err := t.record(c); err != nil {
 		return nil, false, err
 	}
 	t.base = &Snapshot{ID: c.Snapshot, Manifest: m, lake: l}
-	t.added = map[string]string{}
 	return t.base, true, nil
 }
 
-// publish moves the added files of m among the lake's files, and checks that
-// every other file of m is there already.
-func (t *Tx) publish(m Manifest) error {
-	kept := map[string]bool{}
-	if t.base != nil {
-		for _, table := range t.base.Manifest.Tables {
-			for _, name := range table.names() {
-				kept[name] = true
-			}
-		}
+// record writes the record of a commit, and makes it the last.
+func (t *Tx) record(c Commit) error {
+	l := t.lake
+	record, err := encode(c)
+	if err != nil {
+		return err
 	}
+	if err := l.writeDurably(filepath.Join(commitsDir, commitName(c.Seq)+".json"), record); err != nil {
+		return err
+	}
+	last := head{seq: c.Seq, record: hash(record)}
+	if err := l.writeDurably(currentName, last.bytes()); err != nil {
+		return err
+	}
+	t.head = last
+	t.added = map[string]string{}
+	return nil
+}
+
+// publish moves the added files of m among the lake's files, and checks that
+// every other file of m is there already; it adds what it moves to there.
+func (t *Tx) publish(m Manifest, there map[string]bool) error {
 	moved := false
 	for _, table := range m.Tables {
 		for _, name := range table.names() {
 			from, ok := t.added[name]
 			if !ok {
-				if !kept[name] {
+				if !there[name] {
 					return galien.Errorf(galien.Internal, "file %s was neither added nor in the snapshot before", name)
 				}
 				continue
@@ -222,6 +232,8 @@ func (t *Tx) publish(m Manifest) error {
 			if err := os.Rename(from, t.lake.path(filesDir, name)); err != nil {
 				return err
 			}
+			delete(t.added, name)
+			there[name] = true
 			moved = true
 		}
 	}
@@ -258,10 +270,16 @@ func (l *Lake) clean(h head) error {
 	if err := removeEntries(l.path(tempDir), func(string) bool { return true }); err != nil {
 		return err
 	}
-	used, err := l.used()
-	if galien.KindOf(err) == galien.Corrupt {
-		return nil
+	if err := l.cleanFiles(h); galien.KindOf(err) != galien.Corrupt {
+		return err
 	}
+	return nil
+}
+
+// cleanFiles removes what no commit names. It fails with Corrupt where nobody
+// can tell what is in use.
+func (l *Lake) cleanFiles(h head) error {
+	used, err := l.used()
 	if err != nil {
 		return err
 	}
@@ -288,22 +306,15 @@ func isOurs(name string) bool {
 	return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".parquet")
 }
 
-// used returns the base names of the manifests and files of all commits.
+// used returns the base names of the manifests and files of the snapshots kept.
 func (l *Lake) used() (map[string]bool, error) {
-	history, err := l.History()
+	kept, err := l.Kept()
 	if err != nil {
 		return nil, err
 	}
 	used := map[string]bool{}
-	for _, c := range history {
-		if used[c.Snapshot+".json"] {
-			continue
-		}
-		s, err := l.load(c)
-		if err != nil {
-			return nil, err
-		}
-		used[c.Snapshot+".json"] = true
+	for _, s := range kept {
+		used[s.ID+".json"] = true
 		for _, t := range s.Manifest.Tables {
 			for _, name := range t.names() {
 				used[name] = true

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
+	"strings"
 
 	"galien"
 	"galien/audit"
@@ -51,7 +53,7 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 	if err != nil {
 		return nil, err
 	}
-	indexes, err := g.appendAll(ctx, entries)
+	indexes, err := g.appendAll(ctx, entries, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +66,9 @@ func (g *Gate) AllowAll(ctx context.Context, permitID string, requests []Request
 }
 
 // DeliverAll is Deliver for the answers to several questions that are handed
-// over together: when one permit is no longer in force, or somebody opposed
-// meanwhile, nothing is, and every question is written down as withdrawn. outcome
-// is what each of them says.
+// over together, with the outcome of them all: when one permit is no longer in
+// force, or somebody opposed meanwhile, nothing is, and every question is written
+// down as withdrawn.
 func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[string]string) error {
 	s, err := g.standing(ctx)
 	if err != nil {
@@ -91,15 +93,16 @@ func (g *Gate) DeliverAll(ctx context.Context, all []Permitted, outcome map[stri
 	for i, p := range all {
 		entries[i] = g.delivery(p, outcome, s, refusal)
 	}
-	if _, err := g.appendAll(ctx, entries); err != nil {
+	if _, err := g.appendAll(ctx, entries, outcome); err != nil {
 		return err
 	}
 	return refusal
 }
 
 // appendAll writes entries down in as few entries of the log as they fit in,
-// and returns the index of the one that holds each.
-func (g *Gate) appendAll(ctx context.Context, entries []audit.Entry) ([]int64, error) {
+// each with the details that are common to all, and returns the index of the one
+// that holds each.
+func (g *Gate) appendAll(ctx context.Context, entries []audit.Entry, common map[string]string) ([]int64, error) {
 	type group struct {
 		members []int
 		bytes   int
@@ -130,6 +133,7 @@ func (g *Gate) appendAll(ctx context.Context, entries []audit.Entry) ([]int64, e
 		if err != nil {
 			return nil, err
 		}
+		maps.Copy(together.Details, common)
 		index, err := g.log.Append(ctx, together)
 		if err != nil {
 			return nil, fmt.Errorf("nothing is answered that cannot be written down: %w", err)
@@ -176,7 +180,9 @@ func Questions(e audit.Entry) ([]audit.Entry, error) {
 		return []audit.Entry{e}, nil
 	}
 	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 || n != len(e.Details)-1 {
+	common := maps.Clone(e.Details)
+	maps.DeleteFunc(common, func(k, _ string) bool { return strings.HasPrefix(k, "question") })
+	if err != nil || n < 0 || n != len(e.Details)-len(common)-1 {
 		return nil, galien.Errorf(galien.Corrupt, "audit entry: it does not hold the questions that it announces")
 	}
 	all := make([]audit.Entry, n)
@@ -186,7 +192,8 @@ func Questions(e audit.Entry) ([]audit.Entry, error) {
 			return nil, galien.Errorf(galien.Corrupt, "audit entry: question %d cannot be read", i+1)
 		}
 		all[i] = e
-		all[i].Subject, all[i].Details = q.Subject, q.Details
+		all[i].Subject, all[i].Details = q.Subject, maps.Clone(common)
+		maps.Copy(all[i].Details, q.Details)
 	}
 	return all, nil
 }

@@ -110,12 +110,12 @@ func TestManyQuestionsFewEntries(t *testing.T) {
 	if len(allowed) != 100 {
 		t.Fatalf("%d allowed", len(allowed))
 	}
-	if err := d.gate.DeliverAll(ctx, allowed, nil); err != nil {
+	if err := d.gate.DeliverAll(ctx, allowed, map[string]string{"of all": "said once"}); err != nil {
 		t.Fatal(err)
 	}
 	found, _ = d.alone(t)
 	for _, p := range allowed {
-		if e := found["delivered "+p.Subject()]; e.Details["allowed_by_entry"] != fmt.Sprint(p.AuditIndex()) || e.Permit != id {
+		if e := found["delivered "+p.Subject()]; e.Details["allowed_by_entry"] != fmt.Sprint(p.AuditIndex()) || e.Permit != id || e.Details["of all"] != "said once" {
 			t.Fatalf("delivery of %s: %+v", p.Subject(), e)
 		}
 	}

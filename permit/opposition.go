@@ -265,12 +265,20 @@ func (s *Store) Oppositions(ctx context.Context) ([]Opposition, error) {
 	return all, nil
 }
 
+// Changes counts how often the ledger was changed. It never falls.
+func (s *Store) Changes(ctx context.Context) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT (SELECT count(*) + count(withdrawn_at) FROM opposition) + (SELECT count(*) + count(ended_at) FROM opposition_override)`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("read oppositions: %w", err)
+	}
+	return n, nil
+}
+
 // opposed returns the persons whose data a permit may not use, ascending, and
 // the number of changes of the ledger up to now.
 func (s *Store) opposed(ctx context.Context, permitID string) (persons []galien.PersonID, asOf int64, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT (SELECT count(*) + count(withdrawn_at) FROM opposition) + (SELECT count(*) + count(ended_at) FROM opposition_override)`).Scan(&asOf)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read oppositions: %w", err)
+	if asOf, err = s.Changes(ctx); err != nil {
+		return nil, 0, err
 	}
 	rows, err := s.db.QueryContext(ctx, `SELECT DISTINCT person_id FROM opposition
 		WHERE withdrawn_at IS NULL AND scope IN (?1, ?2)

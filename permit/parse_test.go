@@ -115,7 +115,7 @@ func TestParseRefusals(t *testing.T) {
 		{"unknown level", "level: rows", "level: row", "level must be one of: cohort, aggregates, rows"},
 		{"unknown table", "drug_exposure:", "drug_exposures:", "line 14: tables.drug_exposures is not a table of OMOP CDM 5.4; did you mean drug_exposure?"},
 		{"vocabulary table", "drug_exposure:", "drug_strength:", "is a vocabulary table"},
-		{"table without persons", "drug_exposure:", "cost:", "tables.cost has no person_id"},
+		{"table without persons", "drug_exposure:", "fact_relationship:", "tables.fact_relationship has no person_id"},
 		{"results table", "drug_exposure:", "cohort:", "is not a table"},
 		{"unknown column", "drug_concept_id]", "drug_concept]", `line 14: tables.drug_exposure[2] "drug_concept" is not a column of drug_exposure in OMOP CDM 5.4; did you mean drug_concept_id?`},
 		{"old column name", "[drug_exposure_start_date, drug_concept_id]", "[admitting_source_concept_id]", "is not a column"},

@@ -52,6 +52,7 @@ const (
 	ImplausibleDate Code = "implausible_date"
 	DuplicateKey    Code = "duplicate_key"
 	UnknownPerson   Code = "unknown_person"
+	UnknownEvent    Code = "unknown_event"
 
 	UnknownBeneficiary Code = "unknown_beneficiary"
 	AmbiguousPerson    Code = "ambiguous_person"
@@ -78,6 +79,8 @@ var reasons = map[Code]string{
 	ImplausibleDate: "the year is before 1800 or after 2300",
 	DuplicateKey:    "an earlier row has the same key",
 	UnknownPerson:   "PERSON has no such person: bring PERSON, then galien quarantine HUB --replay",
+
+	UnknownEvent: "neither the delivery nor the hub has the row that the cost is of (cost_domain_id, cost_event_id), or two persons have it: bring COST with the tables of events",
 
 	UnknownBeneficiary: "no beneficiary table has this number: bring IR_BEN_R and IR_BEN_R_ARC, then ingest again",
 	AmbiguousPerson:    "the number is that of several persons (twins of the same sex), and the row does not say which",

@@ -52,7 +52,8 @@ func (v *Vault) Keys(ctx context.Context, source string) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read person keys: %w", err)
 	}
-	err = v.db.QueryRowContext(ctx, `SELECT coalesce(max(person_id), 0) FROM person_key`).Scan(&k.last)
+	// The key of somebody forgotten is nobody's again.
+	err = v.db.QueryRowContext(ctx, `SELECT max((SELECT coalesce(max(person_id), 0) FROM person_key), (SELECT coalesce(max(person_id), 0) FROM forgotten))`).Scan(&k.last)
 	if err != nil {
 		return nil, fmt.Errorf("read person keys: %w", err)
 	}

@@ -2,6 +2,11 @@ package vault
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/cloudflare/circl/group"
 	"github.com/cloudflare/circl/oprf"
@@ -22,9 +27,9 @@ type PublicKey struct {
 // Evaluation is the vault's answer to blinded elements: each multiplied by the
 // key, and the proof that it was this key.
 type Evaluation struct {
-	Version  int
-	Elements [][]byte
-	Proof    []byte
+	Version  int      `json:"key_version"`
+	Elements [][]byte `json:"elements"`
+	Proof    []byte   `json:"proof"`
 }
 
 // maxBlinded bounds the elements of one evaluation.
@@ -98,26 +103,95 @@ type Blinded struct {
 	request  *oprf.EvaluationRequest
 }
 
+// publicKeyName begins the text of a public key.
+const publicKeyName = "galien-vault-key"
+
+// Text returns the key as people hand it on: "galien-vault-key.3.9f…".
+func (k PublicKey) Text() string {
+	return fmt.Sprintf("%s.%d.%x", publicKeyName, k.Version, k.Element)
+}
+
+// ParsePublicKey reads what Text writes. Another text is Invalid.
+func ParsePublicKey(s string) (k PublicKey, err error) {
+	bad := galien.Errorf(galien.Invalid, "read public key: not of the form %s.VERSION.ELEMENT, as galien vault public-key prints it", publicKeyName)
+	part := strings.Split(strings.TrimSpace(s), ".")
+	if len(part) != 3 || part[0] != publicKeyName {
+		return k, bad
+	}
+	if k.Version, err = strconv.Atoi(part[1]); err != nil || k.Version < 1 {
+		return k, bad
+	}
+	if k.Element, err = hex.DecodeString(part[2]); err != nil {
+		return k, bad
+	}
+	if _, err := decode(k.Element); err != nil {
+		return k, bad
+	}
+	return k, nil
+}
+
 // Blind prepares identities of a kind and domain for the vault of a public key.
 func (k PublicKey) Blind(kind Kind, domain string, ids []Identity) (*Blinded, error) {
+	blinds := make([]oprf.Blind, len(ids))
+	for i := range blinds {
+		blinds[i] = curve.RandomNonZeroScalar(rand.Reader)
+	}
+	return k.blind(kind, domain, ids, blinds)
+}
+
+// Resume is Blind with the numbers that an earlier one drew (Blinds), so that an
+// answer can be finished by another process. The identities must be the same, in
+// the same order.
+func (k PublicKey) Resume(kind Kind, domain string, ids []Identity, blinds [][]byte) (*Blinded, error) {
+	list := make([]oprf.Blind, len(blinds))
+	for i, b := range blinds {
+		list[i] = curve.NewScalar()
+		if list[i].UnmarshalBinary(b) != nil || list[i].IsZero() {
+			return nil, galien.Errorf(galien.Invalid, "unblind: number %d is none that was drawn", i+1)
+		}
+	}
+	if len(ids) != len(blinds) {
+		return nil, galien.Errorf(galien.Invalid, "unblind: %d identities, and %d were blinded: give the same, in the same order", len(ids), len(blinds))
+	}
+	return k.blind(kind, domain, ids, list)
+}
+
+func (k PublicKey) blind(kind Kind, domain string, ids []Identity, blinds []oprf.Blind) (*Blinded, error) {
 	var public oprf.PublicKey
 	if err := public.UnmarshalBinary(suite, k.Element); err != nil {
 		return nil, galien.Errorf(galien.Invalid, "blind identities: the public key cannot be read: %w", err)
 	}
+	if len(ids) == 0 || len(ids) > maxBlinded {
+		return nil, galien.Errorf(galien.Invalid, "blind identities: %d of them; give from 1 to %d at a time", len(ids), maxBlinded)
+	}
 	var messages [][]byte
-	for _, id := range ids {
+	for i, id := range ids {
 		normal, err := Normal(kind, id.Reveal())
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("identity %d: %w", i+1, err)
 		}
 		messages = append(messages, message(kind, domain, normal))
 	}
 	b := &Blinded{key: k, client: oprf.NewVerifiableClient(suite, &public)}
 	var err error
-	if b.finalize, b.request, err = b.client.Blind(messages); err != nil {
+	if b.finalize, b.request, err = b.client.DeterministicBlind(messages, blinds); err != nil {
 		return nil, galien.Errorf(galien.Invalid, "blind identities: %w", err)
 	}
 	return b, nil
+}
+
+// Blinds returns the numbers by which the identities were multiplied. Whoever has
+// them and the elements can try identities: they stay with the identities' owner.
+func (b *Blinded) Blinds() [][]byte {
+	var list [][]byte
+	for _, x := range b.finalize.CopyBlinds() {
+		raw, err := x.MarshalBinary()
+		if err != nil {
+			panic("vault: a scalar of ristretto255 has no bytes")
+		}
+		list = append(list, raw)
+	}
+	return list
 }
 
 // Elements returns what to send to the vault: numbers that are as likely for

@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"galien"
@@ -28,8 +29,19 @@ type remote struct {
 	socket string
 
 	mu         sync.Mutex
-	surrogates *messages // open once something was asked there
-	failed     error     // of a function that cannot say so; ends everything
+	surrogates *messages   // open once something was asked there
+	failed     error       // of a function that cannot say so; ends everything
+	lost       atomic.Bool // the server went in the middle of something
+}
+
+// Lost returns why nothing could be asked any more, where the vault's server
+// ended in the middle of something; nil otherwise. Whatever failed after it failed
+// for that, whatever it says itself.
+func (v *Vault) Lost() error {
+	if v.remote == nil || !v.remote.lost.Load() {
+		return nil
+	}
+	return galien.Errorf(galien.Busy, "the vault's server ended in the middle of this command, or was stopped: its log says why; start it again (galien vault serve), and give the same command again: what was committed is not done twice")
 }
 
 func (r *remote) dial() (net.Conn, error) { return net.DialTimeout("unix", r.socket, 5*time.Second) }
@@ -44,9 +56,15 @@ func (r *remote) begin(ctx context.Context, q request) (*messages, response, err
 	}
 	conn, err := r.dial()
 	if err != nil {
+		r.lost.Store(true)
 		return nil, response{}, galien.Errorf(galien.Busy, "ask the vault: no server answers for it any more; start it again")
 	}
 	m := newMessages(conn)
+	m.lost = func() {
+		if ctx.Err() == nil {
+			r.lost.Store(true)
+		}
+	}
 	context.AfterFunc(ctx, func() { conn.Close() })
 	q.Protocol = protocol
 	answer, err := m.ask(q)

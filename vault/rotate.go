@@ -276,7 +276,14 @@ type Status struct {
 	Persons    int64  `json:"persons"`
 	Identities int64  `json:"identity_values"`
 	RawRows    int64  `json:"raw_rows"`
+	// Forgotten are the persons of whom the key alone is left, and ToPurge those
+	// of them of whom the lake may still have rows.
+	Forgotten int64 `json:"forgotten"`
+	ToPurge   int64 `json:"to_purge"`
 }
+
+// Given is how many person keys were ever given.
+func (s Status) Given() int64 { return s.Persons + s.Forgotten }
 
 // Status counts what the vault holds.
 func (v *Vault) Status(ctx context.Context) (Status, error) {
@@ -291,8 +298,9 @@ func (v *Vault) Status(ctx context.Context) (Status, error) {
 	_, split := v.opened()
 	s := Status{Format: Format, ID: split.Vault, Needed: split.Needed, Total: split.Total,
 		Version: rings[len(rings)-1].version, Rotating: len(rings) == 2}
-	err = v.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM person_key), (SELECT count(*) FROM identity), (SELECT count(*) FROM raw_row)`).
-		Scan(&s.Persons, &s.Identities, &s.RawRows)
+	err = v.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM person_key), (SELECT count(*) FROM identity), (SELECT count(*) FROM raw_row),
+		(SELECT count(*) FROM forgotten), (SELECT count(*) FROM forgotten WHERE purged = 0)`).
+		Scan(&s.Persons, &s.Identities, &s.RawRows, &s.Forgotten, &s.ToPurge)
 	if err != nil {
 		return Status{}, fmt.Errorf("count what the vault holds: %w", err)
 	}

@@ -85,7 +85,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 // loaderOps are what an account that loads may ask for.
 var loaderOps = map[string]bool{
-	opStatus: true, opKeys: true, opIntake: true, opRawRows: true, opRetire: true, opSourceIDs: true, opPseudonyms: true, opStoreKey: true, opPublic: true, opEvaluate: true, opSurrogate: true,
+	opStatus: true, opKeys: true, opIntake: true, opRawRows: true, opRetire: true, opSourceIDs: true, opPseudonyms: true, opStoreKey: true, opPublic: true, opEvaluate: true, opSurrogate: true, opForgotten: true,
 }
 
 // answer does the one thing for which a connection was made.
@@ -247,6 +247,22 @@ func (s *Server) do(ctx context.Context, m *messages, q request) error {
 		r.Public, err = v.PublicKey(ctx)
 	case opEvaluate:
 		r.Answer, err = v.Evaluate(ctx, q.Blinded)
+	case opForget:
+		f := Forgetting{Source: q.Source}
+		for _, id := range q.IDs {
+			f.IDs = append(f.IDs, Seal(id))
+		}
+		for _, x := range q.Values {
+			f.Values = append(f.Values, IdentityValue{Table: x.Table, Column: x.Column, RowKey: Seal(x.Key)})
+		}
+		for _, x := range q.Rows {
+			f.Rows = append(f.Rows, RawPlace{x.File.Table, x.File.Name, x.File.SHA256, x.Line})
+		}
+		r.Forgot, err = v.Forget(ctx, f)
+	case opForgotten:
+		r.Forgotten, err = v.Forgotten(ctx)
+	case opPurged:
+		err = v.Purged(ctx, q.Forgotten)
 	case opSurrogate:
 		return s.surrogates(v, m, q)
 	case opElement:

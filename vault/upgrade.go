@@ -45,11 +45,11 @@ func Upgrade(ctx context.Context, dir string, random io.Reader) error {
 		return galien.Errorf(galien.Corrupt, "upgrade vault: not a readable store: %w", err)
 	}
 	switch format {
-	case Format:
+	case sealedFormat, Format:
 		return wipe(old)
 	case 1:
 	default:
-		return galien.Errorf(galien.Corrupt, "upgrade vault: format %d, this program reads formats 1 and %d", format, Format)
+		return galien.Errorf(galien.Corrupt, "upgrade vault: format %d, this program reads formats 1, %d and %d", format, sealedFormat, Format)
 	}
 	for _, left := range []string{fresh, fresh + "-wal", fresh + "-shm", KeyFile(dir)} {
 		// A store of format 1 has no key file: one is from an upgrade that died.

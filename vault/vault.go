@@ -55,7 +55,7 @@ import (
 )
 
 // Format is the version of the store's tables.
-const Format = 2
+const Format = 3
 
 const (
 	storeName   = "vault.db"
@@ -179,7 +179,7 @@ func (v *Vault) initialise(rand io.Reader, root []byte) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec(schema); err != nil {
+	if _, err := tx.Exec(schema + forgottenSchema); err != nil {
 		return err
 	}
 	if err := putSharing(ctx, tx, v.sharing); err != nil {
@@ -259,6 +259,9 @@ func openStore(dir string) (*sql.DB, sharing, error) {
 		return nil, sharing{}, err
 	}
 	s, err := readSharing(db)
+	if err == nil {
+		err = advance(db)
+	}
 	if err != nil {
 		return nil, sharing{}, errors.Join(err, db.Close())
 	}
@@ -284,8 +287,8 @@ func readSharing(db *sql.DB) (s sharing, err error) {
 	switch {
 	case format == 1:
 		return s, galien.Errorf(galien.Invalid, "open vault: it is of format 1, which keeps identities in clear: `galien vault upgrade HUB` seals it")
-	case format != Format:
-		return s, galien.Errorf(galien.Corrupt, "open vault: format %d, this program reads format %d", format, Format)
+	case format != Format && format != sealedFormat:
+		return s, galien.Errorf(galien.Corrupt, "open vault: format %d, this program reads formats %d and %d", format, sealedFormat, Format)
 	}
 	var text string
 	err = db.QueryRow(`SELECT value FROM meta WHERE name = 'sharing'`).Scan(&text)
@@ -380,8 +383,9 @@ func each(ctx context.Context, q queries, query string, do func(rows *sql.Rows) 
 func personPlace(key galien.PersonID) string { return "person " + strconv.FormatInt(int64(key), 10) }
 
 // Check verifies the store: SQLite's own integrity check, that everything
-// sealed opens, and that person keys are dense from 1. It returns the number of
-// person keys; damage is Corrupt.
+// sealed opens, and that person keys, those of the forgotten among them, are
+// dense from 1. It returns the number of person keys that are somebody's; damage
+// is Corrupt.
 func (v *Vault) Check(ctx context.Context) (keys int64, err error) {
 	if v.remote != nil {
 		a, err := v.remote.once(ctx, request{Op: opCheck})
@@ -394,14 +398,14 @@ func (v *Vault) Check(ctx context.Context) (keys int64, err error) {
 	if verdict != "ok" {
 		return 0, galien.Errorf(galien.Corrupt, "check vault: the store is damaged; restore vault/ from a backup")
 	}
-	var first, last sql.NullInt64
-	err = v.db.QueryRowContext(ctx, `SELECT count(*), min(person_id), max(person_id) FROM person_key`).Scan(&keys, &first, &last)
+	var given, first, last int64
+	err = v.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM person_key), count(*), coalesce(min(person_id), 1), coalesce(max(person_id), 0)
+		FROM (SELECT person_id FROM person_key UNION ALL SELECT person_id FROM forgotten)`).Scan(&keys, &given, &first, &last)
 	if err != nil {
 		return 0, galien.Errorf(galien.Corrupt, "check vault: read person keys: %w", err)
 	}
-	if keys > 0 && (first.Int64 != 1 || last.Int64 != keys) {
-		return keys, galien.Errorf(galien.Corrupt, "check vault: %d person keys run from %d to %d, expected 1 to %d",
-			keys, first.Int64, last.Int64, keys)
+	if first != 1 || last != given {
+		return keys, galien.Errorf(galien.Corrupt, "check vault: %d person keys run from %d to %d, expected 1 to %d", given, first, last, given)
 	}
 	if err := v.checkSealed(ctx); err != nil {
 		return keys, fmt.Errorf("check vault: %w", err)

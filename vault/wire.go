@@ -13,7 +13,7 @@ import (
 
 // protocol is the version of what a vault and its callers say to each other.
 // Both are the same program, so there is one at a time.
-const protocol = 1
+const protocol = 2
 
 // A connection does one thing: its first message says which, and those that it
 // sends after belong to it.
@@ -37,6 +37,9 @@ const (
 	opElement    = "element"
 	opElementOf  = "element of"
 	opSurrogate  = "surrogate"
+	opForget     = "forget"
+	opForgotten  = "forgotten"
+	opPurged     = "purged"
 
 	// within keys and intake
 	opAssign = "assign"
@@ -61,6 +64,8 @@ type request struct {
 	Values        []putValue
 	Rows          []putRow
 	Blinded       [][]byte
+	IDs           []string
+	Forgotten     Forgotten
 }
 
 // putValue is an identity on its way into the vault.
@@ -93,6 +98,9 @@ type response struct {
 	Rotation Rotation
 	Public   PublicKey
 	Answer   Evaluation
+
+	Forgot    Forgot
+	Forgotten Forgotten
 }
 
 // messages is one end of a connection.
@@ -101,11 +109,13 @@ type messages struct {
 	w    *bufio.Writer
 	enc  *gob.Encoder
 	dec  *gob.Decoder
+	lost func() // called when the other end is found to be gone; may be nil
+	told bool   // the other end said why it goes
 }
 
 func newMessages(conn net.Conn) *messages {
 	w := bufio.NewWriterSize(conn, 1<<16)
-	return &messages{conn, w, gob.NewEncoder(w), gob.NewDecoder(bufio.NewReaderSize(conn, 1<<16))}
+	return &messages{conn, w, gob.NewEncoder(w), gob.NewDecoder(bufio.NewReaderSize(conn, 1<<16)), nil, false}
 }
 
 // send writes a message; flush sends what was written.
@@ -114,7 +124,7 @@ func (m *messages) send(v any) error { return m.enc.Encode(v) }
 func (m *messages) flush() error { return m.w.Flush() }
 
 // errGone says that the other end is not there any more.
-var errGone = errors.New("the vault's server ended or refused the connection; look at its log, and try again")
+var errGone = galien.Errorf(galien.Busy, "the vault's server ended or refused the connection; look at its log, and try again")
 
 // ask sends a request and reads its response.
 func (m *messages) ask(q request) (response, error) {
@@ -126,9 +136,13 @@ func (m *messages) ask(q request) (response, error) {
 // next reads a response; a failure is an error of its kind.
 func (m *messages) next() (r response, err error) {
 	if err := m.dec.Decode(&r); err != nil {
+		if m.lost != nil && !m.told {
+			m.lost()
+		}
 		return response{}, fmt.Errorf("ask the vault: %w", errGone)
 	}
 	if r.Failed != "" {
+		m.told = true
 		return response{}, galien.Errorf(r.Kind, "%s", r.Failed)
 	}
 	return r, nil

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"fmt"
@@ -48,7 +49,18 @@ var identities = map[string]bool{
 
 // Extensions to the specification: see the package comment of cdm.
 var (
-	regionColumn    = cdm.Column{Name: "region_concept_id", Type: cdm.Integer, References: "concept"}
+	// additions are columns that the published tables lack. Those of cost are the
+	// names of CDM 6.0 (docs/decisions/0012-cost.md).
+	additions = map[string][]cdm.Column{
+		"location": {{Name: "region_concept_id", Type: cdm.Integer, References: "concept"}},
+		"cost": {
+			{Name: "person_id", Type: cdm.Integer, Required: true, References: "person", LakeOnly: true},
+			{Name: "incurred_date", Type: cdm.Date, Required: true, LakeOnly: true},
+		},
+	}
+	// references are what a column refers to where the specification, by
+	// oversight, does not say so.
+	references      = map[string]string{"cost.payer_plan_period_id": "payer_plan_period"}
 	locationHistory = cdm.Table{Name: "location_history", Columns: []cdm.Column{
 		{Name: "location_history_id", Type: cdm.Integer, Required: true, PrimaryKey: true},
 		{Name: "location_id", Type: cdm.Integer, Required: true, References: "location"},
@@ -88,6 +100,9 @@ func generate(dir string) ([]byte, error) {
 			}
 			if c.Identity {
 				b.WriteString(", Identity: true")
+			}
+			if c.LakeOnly {
+				b.WriteString(", LakeOnly: true")
 			}
 			b.WriteString("},\n")
 		}
@@ -141,11 +156,13 @@ func readTables(dir string) ([]cdm.Table, error) {
 		return nil, err
 	}
 
-	location, ok := byName["location"]
-	if !ok {
-		return nil, fmt.Errorf("the specification has no table location")
+	for name, columns := range additions {
+		t, ok := byName[name]
+		if !ok {
+			return nil, fmt.Errorf("the specification has no table %s", name)
+		}
+		t.Columns = append(t.Columns, columns...)
 	}
-	location.Columns = append(location.Columns, regionColumn)
 	byName[locationHistory.Name] = &locationHistory
 	var out []cdm.Table
 	for _, t := range byName {
@@ -167,7 +184,7 @@ func column(table string, get func(string) string) (cdm.Column, error) {
 		Name:       name,
 		Required:   get("isRequired") == "Yes",
 		PrimaryKey: get("isPrimaryKey") == "Yes" || table == "death" && name == "person_id",
-		References: strings.ToLower(get("fkTableName")),
+		References: cmp.Or(references[table+"."+name], strings.ToLower(get("fkTableName"))),
 		Identity:   identities[table+"."+name],
 	}
 	// Types come in any case, and text with a length: varchar(50), varchar(MAX).

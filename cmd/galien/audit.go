@@ -21,12 +21,14 @@ import (
 func newAuditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Show and verify the audit log",
+		Short: "Show and verify the audit log, have it witnessed, prove uses",
 		Long: `The audit log holds one entry for every permit granted or revoked, every
 question asked, allowed or denied, and every answer handed over, written before
-the thing happens. It holds no person and no row.`,
+the thing happens. It holds no person and no row. docs/audit.md says who can
+check what.`,
 	}
-	cmd.AddCommand(newAuditShowCommand(), newAuditVerifyCommand())
+	cmd.AddCommand(newAuditShowCommand(), newAuditVerifyCommand(), newAuditProveCommand(), newAuditRetainCommand(),
+		newAuditWitnessCommand(), newAuditCheckpointCommand(), newAuditCosignCommand(), newAuditAddCosignatureCommand())
 	return cmd
 }
 
@@ -98,6 +100,10 @@ func showEntries(out io.Writer, entries []numbered, zone *time.Location) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ENTRY\tTIME\tACTOR\tACTION\tOUTCOME\tPERMIT\tSNAPSHOT\tDETAILS")
 	for _, e := range entries {
+		if e.Pruned() {
+			fmt.Fprintf(w, "%d\t-\t-\t-\tremoved\t-\t-\tits time was over\n", e.Index)
+			continue
+		}
 		questions, err := permit.Questions(e.Entry)
 		if err != nil {
 			questions = []audit.Entry{e.Entry} // shown as it stands
@@ -126,19 +132,21 @@ func dash(s string) string {
 }
 
 func newAuditVerifyCommand() *cobra.Command {
-	var since string
+	var from string
 	cmd := &cobra.Command{
 		Use:   "verify HUB",
 		Short: "Check the whole log against its signed checkpoint",
 		Long: `Recompute the log's Merkle tree from its entries and compare it with every
-stored hash and with the signed checkpoint. Any damage is named, and the exit
-code is 7.
+stored hash, with the signed checkpoint and with what witnesses cosigned; compare
+every list of persons with the entry that vouches for it. Any damage is named, and
+the exit code is 7.
 
 The log is signed by the hub's own key: whoever can read HUB/audit/key can write
 another log. Keep a copy of HUB/audit/checkpoint somewhere else from time to
-time: --since proves that the log grew from it.`,
+time: --from proves that the log grew from it. Or have witnesses keep it for you
+(galien audit witness --help).`,
 		Example: `  cp hub/audit/checkpoint /elsewhere/2026-03-01
-  galien audit verify hub --since /elsewhere/2026-03-01`,
+  galien audit verify hub --from /elsewhere/2026-03-01`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
@@ -156,11 +164,17 @@ time: --since proves that the log grew from it.`,
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "The audit log is whole: %d entries, root %s, key %s\n", r.Entries, r.Root, r.Key)
+			if r.Pruned > 0 {
+				fmt.Fprintf(out, "Of %d of them, whose time was over, only the hashes are left, as announced.\n", r.Pruned)
+			}
 			if r.Tail > 0 {
 				fmt.Fprintf(out, "%d bytes of an entry that was never acknowledged follow; the next entry settles them.\n", r.Tail)
 			}
-			if since != "" {
-				earlier, err := readInput(cmd.InOrStdin(), since)
+			for _, line := range witnessLines(r.Entries, r.Witnesses.Quorum, r.Cosignatures, h.now()) {
+				fmt.Fprintln(out, line)
+			}
+			if from != "" {
+				earlier, err := readInput(cmd.InOrStdin(), from)
 				if err != nil {
 					return err
 				}
@@ -173,7 +187,7 @@ time: --since proves that the log grew from it.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&since, "since", "", "prove that the log grew from the checkpoint in `FILE`, a kept copy")
+	cmd.Flags().StringVar(&from, "from", "", "prove that the log grew from the checkpoint in `FILE`, a kept copy")
 	return cmd
 }
 

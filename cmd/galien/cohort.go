@@ -43,7 +43,7 @@ func explainDefinitions(ctx context.Context, q *question, action permit.Action, 
 		if err != nil {
 			return err
 		}
-		if err := q.gate.Deliver(ctx, p, nil); err != nil {
+		if err := q.gate.Deliver(ctx, p, map[string]string{"explain": "true"}); err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "-- cohort %d (%s), snapshot %s, permit %s\n\n%s\n", d.id, d.file, q.snapshot.ID, p.PermitID(), text)

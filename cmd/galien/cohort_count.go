@@ -13,6 +13,7 @@ import (
 
 	"galien"
 	"galien/api"
+	"galien/audit"
 	"galien/cohort"
 	"galien/disclosure"
 	"galien/permit"
@@ -114,7 +115,8 @@ func (q *question) count(ctx context.Context, d definition, start func() (counte
 		who = newBehind(d.def)
 		members = who.members()
 	}
-	s, err := e.CohortMembers(ctx, p, d.def, members, func(cohort.Row) error { return nil })
+	var in audit.Persons
+	s, err := e.CohortMembers(ctx, p, d.def, members, func(r cohort.Row) error { in.Add(r.Person); return nil })
 	if err != nil {
 		return counted{}, err
 	}
@@ -130,7 +132,7 @@ func (q *question) count(ctx context.Context, d definition, start func() (counte
 		c.steps, _ = stepsOf(s)
 		c.inclusion = s.Inclusion
 	}
-	if err := q.gate.Deliver(ctx, p, outcome); err != nil {
+	if err := q.deliver(ctx, p, &in, outcome); err != nil {
 		return counted{}, err
 	}
 	return c, nil

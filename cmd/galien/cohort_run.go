@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galien"
+	"galien/audit"
 	"galien/cohort"
 	"galien/engine/columnar"
 	"galien/permit"
@@ -167,6 +168,7 @@ type cohortRun struct {
 	work      *unfinished // nil for a single definition
 	questions []cohortQuestion
 	finished  int             // questions
+	in        audit.Persons   // of every definition
 	unsaved   []engineRefusal // refused since the last record of the journal
 	marks     map[string]mark // of the tables, after the last finished question
 	answer    answer
@@ -233,7 +235,10 @@ func (r *cohortRun) run(ctx context.Context, o *output, definitions []definition
 		bar.inLines(r.stderr)
 	}
 	first := r.finished
-	row := func(i int, row cohort.Row) error { return r.answer.row(r.questions[first+i].id, row) }
+	row := func(i int, row cohort.Row) error {
+		r.in.Add(row.Person)
+		return r.answer.row(r.questions[first+i].id, row)
+	}
 	// Questions are told of one after the other.
 	members := func(i int) *cohort.Members {
 		c := r.questions[first+i]
@@ -331,6 +336,9 @@ func (r *cohortRun) resume(engine string, sourceIDs bool) error {
 	}
 	fmt.Fprintf(r.stderr, "Going on after %d of %d definitions that an interrupted run finished.\n", done, len(r.questions))
 	r.finished, r.marks = done, r.work.marks
+	if err := r.work.persons(&r.in); err != nil {
+		return err
+	}
 	for _, c := range r.questions[:done] {
 		if len(refused) > 0 && r.questions[refused[0].Question].id == c.id {
 			r.refuse(c.definition, refused[0].err())
@@ -416,6 +424,9 @@ func (r *cohortRun) save() error {
 	if err := r.answer.rewind(r.marks); err != nil {
 		return err
 	}
+	if err := r.work.keepPersons(&r.in); err != nil {
+		return err
+	}
 	err := r.work.save(r.answer.tables, record{r.finished, r.marks, r.unsaved})
 	r.unsaved = nil
 	return err
@@ -439,7 +450,7 @@ func (r *cohortRun) deliver(ctx context.Context, o *output, engine string) error
 	if r.reference != "" {
 		outcome = map[string]string{"ledger": r.reference}
 	}
-	if err := r.q.gate.DeliverAll(ctx, r.answered, outcome); err != nil {
+	if err := r.q.deliverAll(ctx, r.answered, &r.in, outcome); err != nil {
 		if r.work != nil && galien.KindOf(err) == galien.Denied {
 			r.work.keep = false // the permit ended: nothing of the answer stays
 		}

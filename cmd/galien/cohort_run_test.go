@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,6 +201,16 @@ func TestKillDuringRun(t *testing.T) {
 				t.Fatalf("round %d: %s is not that of an undisturbed run (%d bytes, %d there)", round, name, len(b), len(want[name]))
 			}
 		}
+	}
+	// Each of those answers is in the log with everybody who is in it, also of the
+	// definitions that an earlier command finished.
+	inside := map[string]bool{}
+	for _, line := range strings.Split(strings.TrimSpace(string(want["cohort.csv"])), "\n")[1:] {
+		inside[strings.Split(line, ",")[1]] = true
+	}
+	log := mustRun(t, "audit", "show", hub, "--json")
+	if all, right := strings.Count(log, `"persons_in_answer":"`), len(regexp.MustCompile(fmt.Sprintf(`"persons_in_answer":"[0-9a-f]{32} %d `, len(inside))).FindAllString(log, -1)); all < 3 || right != all {
+		t.Errorf("%d of %d entries of answers say that %d persons are in them", right, all, len(inside))
 	}
 	t.Logf("%d commands of %d went on after an earlier one", wentOn, blow)
 	if wentOn < wanted {

@@ -227,10 +227,9 @@ func readTruth(dir string) (truth, error) {
 }
 
 // journey is the demonstration proper: each step is a command of this binary.
-func (d *demo) journey(ctx context.Context, known truth) error {
+func (d *demo) journey(ctx context.Context, known truth) (err error) {
 	hub, claims, month := d.path("hub"), d.path("extraction", "input", "snds"), d.path("last-month")
 	cohort := func(name string) string { return d.path("cohorts", name+".json") }
-	var err error
 	say := func(title string, want, lines int, args ...string) string {
 		if err != nil {
 			return ""
@@ -241,6 +240,25 @@ func (d *demo) journey(ctx context.Context, known truth) error {
 		return strings.TrimSpace(out)
 	}
 	say("Make a hub", 0, 4, "init", hub)
+	if err != nil {
+		return err
+	}
+	// Its key is elsewhere: a load cannot read identities by itself.
+	give, err := d.takeKey(hub)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, give()) }()
+	say("Take the vault's key away: no load reads an identity, or goes on without the vault", 4, 4, "ingest", hub, "snds", claims)
+	if err != nil {
+		return err
+	}
+	stop, err := d.serveVault(ctx, hub, give)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	say("The loads that follow ask it through its socket", 0, 6, "vault", "status", hub)
 	say("Receive all of it but the last month: cleaned by named rules, mapped to OMOP, one snapshot", 0, 9, "ingest", hub, "snds", claims)
 	say("Receive the last month alone: the lake grows by what its lines touch", 0, 8, "ingest", hub, "snds", month)
 	say("Receive it again: nothing changes", 0, 4, "ingest", hub, "snds", month)

@@ -32,13 +32,22 @@ func TestDemo(t *testing.T) {
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	out, code := run("demo")
-	if code != 0 || !strings.Contains(out, "All 24 steps") {
+	if code != 0 || !strings.Contains(out, "All 27 steps") {
 		t.Fatalf("exit code %d:\n%s", code, out)
 	}
 	for _, shown := range []string{"the true ones, on the true days", "withheld", "does not allow procedure_occurrence", "rows are in quarantine",
 		"The lake grew", "Nothing changed", "The audit log is whole"} {
 		if !strings.Contains(out, shown) {
 			t.Errorf("the demo does not show %q", shown)
+		}
+	}
+	if !strings.Contains(out, "refused, exit code 4") || !strings.Contains(out, "galien vault serve demo/hub &") {
+		t.Error("the demo does not show that a load without the vault's process is refused")
+	}
+	// Its server is gone, and the key is back.
+	for name, there := range map[string]bool{vaultSocket: false, "vault.key": true} {
+		if _, err := os.Lstat(filepath.Join(where, "demo", "hub", name)); (err == nil) != there {
+			t.Errorf("after the demo %s: %v", name, err)
 		}
 	}
 	checkReadme(t, out)

@@ -88,7 +88,7 @@ tables come dictionary.csv and provenance.json.`,
 			if err := writeDictionary(o, exported.Dictionary); err != nil {
 				return err
 			}
-			if err := q.gate.Deliver(ctx, p, nil); err != nil {
+			if err := q.deliver(ctx, p, nil, nil); err != nil {
 				return err
 			}
 			if err := o.deliver(); err != nil {

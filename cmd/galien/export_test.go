@@ -30,7 +30,13 @@ func tinyHub(t *testing.T) string {
 			"5,12,300,2020-06-15,2020-06-20,32817,SHOWN,",
 			"6,13,100,2021-01-01,,32817,AFTER,"},
 		"VISIT_OCCURRENCE.csv": {"visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_end_date,visit_type_concept_id", "7,11,9201,2020-01-01,2020-05-06,32817"},
-		"DEATH.csv":            {"person_id,death_date,death_type_concept_id", "13,2018-12-31,32817"},
+		"COST.csv": {"cost_id,cost_event_id,cost_domain_id,cost_type_concept_id,currency_concept_id,total_paid,payer_plan_period_id",
+			"1,1,Condition,32810,44818568,1.5,", // before the window of 2020
+			"2,2,condition,32810,44818568,2.5,",
+			"3,3,Condition,32810,44818568,3.5,", // of a hidden condition
+			"4,7,Visit,32810,44818568,4.5,11",
+			"5,5,Condition,32810,44818568,5.5,"},
+		"DEATH.csv": {"person_id,death_date,death_type_concept_id", "13,2018-12-31,32817"},
 		"CONCEPT.csv": {"concept_id,concept_name,domain_id,vocabulary_id,concept_class_id,concept_code,valid_start_date,valid_end_date",
 			"100,\"a, and \"\"b\"\"\",Condition,X,X,c100,1970-01-01,2099-12-31", "200,c,Condition,X,X,c200,1970-01-01,2099-12-31", "201,d,Condition,X,X,c201,1970-01-01,2099-12-31",
 			"300,e,Condition,X,X,c300,1970-01-01,2099-12-31"},
@@ -105,6 +111,7 @@ tables:
   observation_period: "*"
   condition_occurrence: [condition_concept_id, condition_start_date, condition_end_date, visit_occurrence_id]
   visit_occurrence: [visit_start_date]
+  cost: [cost_event_id, cost_domain_id, total_paid, payer_plan_period_id]
 concepts:
   deny: [{concept: 200, descendants: true}]
 window: {start: 2020-01-01, end: 2020-12-31}`
@@ -125,7 +132,7 @@ window: {start: 2020-01-01, end: 2020-12-31}`
 			t.Errorf("%s has the mode %v (%v)", e.Name(), info.Mode(), err)
 		}
 	}
-	if want := []string{"concept.csv", "concept_ancestor.csv", "condition_occurrence.csv", "dictionary.csv", "observation_period.csv", "person.csv", "provenance.json", "visit_occurrence.csv"}; !slices.Equal(files, want) {
+	if want := []string{"concept.csv", "concept_ancestor.csv", "condition_occurrence.csv", "cost.csv", "dictionary.csv", "observation_period.csv", "person.csv", "provenance.json", "visit_occurrence.csv"}; !slices.Equal(files, want) {
 		t.Errorf("files %v, want %v", files, want)
 	}
 	if got := fmt.Sprint(readCSV(t, filepath.Join(dir, "condition_occurrence.csv"))[0]); got != "[condition_occurrence_id person_id condition_concept_id condition_start_date condition_end_date visit_occurrence_id]" {
@@ -138,6 +145,7 @@ window: {start: 2020-01-01, end: 2020-12-31}`
 		{"conditions", shown(born(t, dir, exported(t, dir, "condition_occurrence")), "born", "condition_concept_id", "condition_start_date", "condition_end_date"),
 			"1950 100 2020-01-01 2020-12-31; 1960 300 2020-06-15 2020-06-20"},
 		{"visits", shown(born(t, dir, exported(t, dir, "visit_occurrence")), "born", "visit_start_date", "visit_end_date"), "1950 2020-01-01 "},
+		{"costs", shown(exported(t, dir, "cost"), "cost_domain_id", "total_paid"), "Condition 2.5; Condition 5.5; Visit 4.5"},
 		{"concepts", shown(exported(t, dir, "concept"), "concept_id", "concept_name"), `100 a, and "b"; 200 c; 201 d; 300 e`},
 		{"hierarchy", shown(exported(t, dir, "concept_ancestor"), "ancestor_concept_id", "descendant_concept_id"), "200 201"},
 	} {
@@ -151,6 +159,14 @@ window: {start: 2020-01-01, end: 2020-12-31}`
 	}
 	if visit == "7" || refers != visit {
 		t.Errorf("the visit is %q and a condition refers to %q; want one number, and not the hub's", visit, refers)
+	}
+	if got := fmt.Sprint(readCSV(t, filepath.Join(dir, "cost.csv"))[0]); got != "[cost_id cost_event_id cost_domain_id total_paid payer_plan_period_id]" {
+		t.Errorf("columns of cost: %s", got)
+	}
+	for _, r := range exported(t, dir, "cost") {
+		if r["cost_domain_id"] == "Visit" && (r["cost_event_id"] != visit || r["payer_plan_period_id"] == "11") {
+			t.Errorf("a cost of the visit %s is of %s, under the plan %s", visit, r["cost_event_id"], r["payer_plan_period_id"])
+		}
 	}
 	for _, row := range readCSV(t, filepath.Join(dir, "dictionary.csv")) {
 		if fmt.Sprint(row[:2]) == "[condition_occurrence condition_end_date]" && row[3] != "as recorded, cut to the permit's window" {
@@ -272,19 +288,20 @@ func TestExportComesBack(t *testing.T) {
 		}
 	}
 	tables := 0
-	for _, file := range slices.Sorted(maps.Keys(map[string]bool{"person": true, "observation_period": true, "condition_occurrence": true, "visit_occurrence": true, "death": true,
+	for _, file := range slices.Sorted(maps.Keys(map[string]bool{"person": true, "observation_period": true, "condition_occurrence": true, "visit_occurrence": true, "death": true, "cost": true,
 		"concept": true, "concept_ancestor": true})) {
 		header := readCSV(t, filepath.Join(a, file+".csv"))[0]
 		var columns []string
 		for _, c := range header {
-			if !slices.Contains([]string{"person_id", "person_source_value", file + "_id", "visit_occurrence_id"}, c) {
+			if !slices.Contains([]string{"person_id", "person_source_value", file + "_id", "visit_occurrence_id", "cost_event_id", "payer_plan_period_id"}, c) {
 				columns = append(columns, c)
 			}
 		}
 		x, y := exported(t, a, file), exported(t, b, file)
-		if strings.HasPrefix(file, "concept") {
+		switch {
+		case strings.HasPrefix(file, "concept"):
 			columns = header
-		} else {
+		case file != "cost": // the model's own has no person
 			x, y, columns = born(t, a, x), born(t, b, y), append(columns, "born")
 		}
 		if got, want := shown(y, columns...), shown(x, columns...); got != want || len(x) == 0 {
@@ -292,7 +309,7 @@ func TestExportComesBack(t *testing.T) {
 		}
 		tables++
 	}
-	if tables != 7 {
+	if tables != 8 {
 		t.Errorf("%d tables", tables)
 	}
 }

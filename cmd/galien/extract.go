@@ -85,7 +85,7 @@ dictionary.csv (what each column holds) and provenance.json.`,
 			if err := writeDictionary(o, extracted.Dictionary); err != nil {
 				return err
 			}
-			if err := q.gate.Deliver(ctx, p, nil); err != nil {
+			if err := q.deliver(ctx, p, personsOf(extracted.Members), nil); err != nil {
 				return err
 			}
 			if err := o.deliver(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"galien/permit"
 	"galien/source/omop"
 	"galien/source/snds"
+	"galien/vault"
 	"galien/vocab"
 )
 
@@ -174,6 +175,11 @@ func (h *hub) fsck(ctx context.Context) (*fsckReport, error) {
 			}
 		}
 	}
+	if v != nil && store != nil {
+		if err := damage("hub", h.checkForgotten(ctx, v, r)); err != nil {
+			return nil, err
+		}
+	}
 	if r.damages() == 0 {
 		// What the parts say of each other is worth asking of sound parts only.
 		err = omop.Check(ctx, l, v, h.path(quarantineDir), func(text string) {
@@ -223,4 +229,32 @@ func (h *hub) checkReleased(ctx context.Context, log *audit.Log) (int, error) {
 	}
 	slices.Sort(references)
 	return l.Check(ctx, slices.Compact(references))
+}
+
+// checkForgotten notes what is still to be purged, and takes parts that are older
+// copies than the rest for damage.
+func (h *hub) checkForgotten(ctx context.Context, v *vault.Vault, r *fsckReport) error {
+	s, err := v.Status(ctx)
+	if err != nil {
+		return err
+	}
+	journal, err := h.purgeJournal()
+	if err != nil {
+		return err
+	}
+	if s.ToPurge > 0 || journal != nil {
+		r.Problems = append(r.Problems, fsckProblem{"hub", fmt.Sprintf("%d persons were forgotten and are not purged yet: galien purge %s removes their rows", s.ToPurge, h.dir), false})
+	}
+	was, err := h.readGeneration()
+	if err != nil {
+		return err
+	}
+	now, err := h.present(ctx)
+	if err != nil {
+		return err
+	}
+	for _, text := range was.behind(now) {
+		r.Problems = append(r.Problems, fsckProblem{"hub", text, true})
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -249,6 +250,9 @@ func (h *hub) released() (l *ledger.Ledger, err error) {
 func (h *hub) gate() (*permit.Gate, error) {
 	store, err := h.permits()
 	if err != nil {
+		return nil, err
+	}
+	if err := h.ledgerNotBehind(context.Background()); err != nil {
 		return nil, err
 	}
 	log, err := h.audit()

@@ -144,15 +144,39 @@ func (h *hub) auditedLoad(ctx context.Context, stderr io.Writer, run func(show f
 		seconds = time.Since(began).Seconds()
 		details := map[string]string{"changed": fmt.Sprint(l.changed), "rows": fmt.Sprint(l.read), "quarantined": fmt.Sprint(l.quarantined)}
 		maps.Copy(details, l.more)
+		if err == nil {
+			err = h.noteGeneration(ctx)
+		}
 		return l.snapshot, details, err
 	})
 	return seconds, err
 }
 
-// vaultFollowsLake fails with Corrupt when the lake has a person whose key the
-// vault has not given yet, as after an older copy of the vault was restored: the
-// vault would give that key to someone else.
+// vaultFollowsLake fails with Corrupt when the vault or the ledger is an older
+// copy than the rest of the hub, and when the lake has a person whose key the
+// vault has not given yet: the vault would give that key to someone else. It
+// fails with Conflict while persons who were forgotten are still in the lake.
 func (h *hub) vaultFollowsLake(ctx context.Context) error {
+	v, err := h.vault()
+	if err != nil {
+		return err
+	}
+	s, err := v.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if s.ToPurge > 0 {
+		return galien.Errorf(galien.Conflict, "%d persons were forgotten, and the lake still has their rows: galien purge %s first", s.ToPurge, h.dir)
+	}
+	if err := h.lakeFollowed(ctx, s.Given()); err != nil {
+		return err
+	}
+	return h.notBehind(ctx)
+}
+
+// lakeFollowed fails with Corrupt when the lake has a person whose key is beyond
+// those that the vault has given.
+func (h *hub) lakeFollowed(ctx context.Context, given int64) error {
 	snap, err := h.snapshot()
 	if galien.KindOf(err) == galien.NotFound {
 		return nil
@@ -172,16 +196,8 @@ func (h *hub) vaultFollowsLake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := h.vault()
-	if err != nil {
-		return err
-	}
-	s, err := v.Status(ctx)
-	if err != nil {
-		return err
-	}
-	if last > s.Persons {
-		return galien.Errorf(galien.Corrupt, "ingest: the vault is older than the lake: it has given %d person keys, and the lake has up to %d; restore vault/ and lake/ from the same copy", s.Persons, last)
+	if last > given {
+		return galien.Errorf(galien.Corrupt, "ingest: the vault is older than the lake: it has given %d person keys, and the lake has up to %d; restore vault/ and lake/ from the same copy", given, last)
 	}
 	return nil
 }
@@ -214,6 +230,11 @@ func (h *hub) audited(ctx context.Context, action string, do func() (snapshot st
 		return err
 	}
 	snapshot, details, err := do()
+	if err != nil && h.vaultOpen != nil {
+		if lost := h.vaultOpen.Lost(); lost != nil {
+			err = lost
+		}
+	}
 	entry.Time, entry.Outcome, entry.Snapshot, entry.Details = h.now(), "done", snapshot, details
 	if err != nil {
 		entry.Outcome, entry.Snapshot, entry.Details = "failed", "", map[string]string{"kind": galien.KindOf(err).String()}

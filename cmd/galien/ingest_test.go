@@ -25,8 +25,15 @@ import (
 // TestMain lets a test run the binary as another process: the test binary
 // itself, told to be galien.
 func TestMain(m *testing.M) {
+	if step := os.Getenv("GALIEN_TEST_STRIKE"); step != "" {
+		os.Exit(struckMain(step))
+	}
 	if os.Getenv("GALIEN_TEST_MAIN") == "1" {
 		main()
+		return
+	}
+	if until := os.Getenv(purgeUntil); until != "" {
+		purgeAndDie(until)
 		return
 	}
 	os.Exit(m.Run())

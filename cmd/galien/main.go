@@ -32,6 +32,7 @@ var commands = []func() *cobra.Command{
 	newStatusCommand,
 	newFsckCommand,
 	newCompactCommand,
+	newPurgeCommand,
 	newPermitCommand,
 	newRoleCommand,
 	newOppositionCommand,

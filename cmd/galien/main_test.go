@@ -268,11 +268,11 @@ func TestPermitLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRun(t, "permit", "grant", hub, examplePermit("steward"))
-	if out := mustRun(t, "audit", "verify", hub, "--since", kept); !strings.Contains(out, "first 6 entries are unchanged") {
-		t.Errorf("verify --since: %s", out)
+	if out := mustRun(t, "audit", "verify", hub, "--from", kept); !strings.Contains(out, "first 6 entries are unchanged") {
+		t.Errorf("verify --from: %s", out)
 	}
 	other := newTestHub(t)
-	if code, _, _ := galienRun(t, "", "audit", "verify", other, "--since", kept); code != 7 {
+	if code, _, _ := galienRun(t, "", "audit", "verify", other, "--from", kept); code != 7 {
 		t.Errorf("another hub grew from this one's checkpoint: exit %d", code)
 	}
 

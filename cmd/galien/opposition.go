@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -32,7 +30,13 @@ ledger has that alone.`,
 }
 
 // opposer is what entering and withdrawing share.
-type opposer struct{ source, permitID string }
+type opposer struct {
+	source, permitID string
+	// notYetHere gives a key to numbers that the vault does not know.
+	notYetHere bool
+	// reserved is how many got one.
+	reserved int
+}
 
 func (o *opposer) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.source, "source", "", "the source whose numbers are read, as the hub calls it (required)")
@@ -48,8 +52,29 @@ func (o *opposer) scope() string {
 }
 
 // persons exchanges the numbers on standard input for person keys. A number
-// that the vault does not know stops everything, and is not repeated.
+// that the vault does not know stops everything, and is not repeated, unless it is
+// to be given a key now, for the day on which the person's data come.
 func (o *opposer) persons(ctx context.Context, h *hub, in io.Reader) ([]galien.PersonID, error) {
+	kind, _, err := h.sourceKind(o.source)
+	if err != nil {
+		return nil, err
+	}
+	ids, lines, err := readNumbers(in, kind)
+	if err != nil {
+		return nil, err
+	}
+	if o.notYetHere {
+		// No load gives keys meanwhile.
+		l, err := h.lake()
+		if err != nil {
+			return nil, err
+		}
+		tx, err := l.Begin()
+		if err != nil {
+			return nil, err
+		}
+		defer tx.Close()
+	}
 	v, err := h.vault()
 	if err != nil {
 		return nil, err
@@ -59,23 +84,26 @@ func (o *opposer) persons(ctx context.Context, h *hub, in io.Reader) ([]galien.P
 		return nil, err
 	}
 	var persons []galien.PersonID
-	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
-		id := strings.TrimSpace(lines.Text())
-		if id == "" {
-			continue
-		}
+	for i, id := range ids {
 		key, ok := keys.Lookup(id)
-		if !ok {
-			return nil, galien.Errorf(galien.NotFound, "line %d: the source %q has no such person here; nothing was changed", n, o.source)
+		switch {
+		case ok:
+		case o.notYetHere:
+			key = keys.Assign(id)
+			o.reserved++
+		case v.Lost() != nil:
+			return nil, v.Lost()
+		default:
+			return nil, galien.Errorf(galien.NotFound, "line %d: the source %q has no such person here; nothing was changed. Where their data may come later, add --not-yet-here", lines[i], o.source)
 		}
 		persons = append(persons, key)
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read numbers: %w", err)
-	}
-	if len(persons) == 0 {
-		return nil, galien.Errorf(galien.Invalid, "no number on standard input; give one a line")
+	if o.reserved > 0 {
+		// The keys are durable before the ledger names them.
+		if err := keys.Commit(ctx); err != nil {
+			return nil, err
+		}
+		return persons, h.noteGeneration(ctx)
 	}
 	return persons, nil
 }
@@ -88,7 +116,10 @@ func newOppositionAdd() *cobra.Command {
 		Short: "Enter an opposition",
 		Long: `Enter the opposition of the people whose numbers stand on standard input, one a
 line, to all secondary use, or to the one permit that --permit names. A number that
-the hub does not know stops the command, and nothing is entered.`,
+the hub does not know stops the command, and nothing is entered, unless
+--not-yet-here says that the person's data have not come: the vault then keeps the
+number and reserves the key, and the opposition holds from the first load on. Write
+the number as the source does; a slip of the pen is not found out.`,
 		Example: `  galien opposition add HUB --source snds --by parents --received 2026-01-31 < numbers.txt`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,15 +136,23 @@ the hub does not know stops the command, and nothing is entered.`,
 					return 0, err
 				}
 				n, err := s.Oppose(cmd.Context(), persons, o.scope(), by, day, h.now(), h.actor)
-				if err == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d of %d entered%s.\n", n, len(persons), others(n, len(persons), "opposed already"))
+				if err != nil {
+					return n, err
 				}
+				w := cmd.OutOrStdout()
+				fmt.Fprintf(w, "%d of %d entered%s.\n", n, len(persons), others(n, len(persons), "opposed already"))
+				if o.reserved > 0 {
+					fmt.Fprintf(w, "%d of them are not here yet: the opposition holds when their data come.\n", o.reserved)
+				}
+				removed, left, err := h.removeUnfinished()
+				printUnfinished(w, removed, left)
 				return n, err
 			})
 		},
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&by, "by", permit.ByPerson, "who opposes: person, representative (of an adult under protection), parents (of a minor)")
+	cmd.Flags().BoolVar(&o.notYetHere, "not-yet-here", false, "keep numbers that the hub does not know, for when their data come")
 	cmd.Flags().StringVar(&received, "received", "", "the day on which the hub was told (default: today)")
 	return cmd
 }
@@ -260,7 +299,13 @@ func withLedger(cmd *cobra.Command, dir, action, scope string, do func(h *hub, s
 		return err
 	}
 	return h.audited(cmd.Context(), action, func() (string, map[string]string, error) {
+		if err := h.ledgerNotBehind(cmd.Context()); err != nil {
+			return "", nil, err
+		}
 		n, err := do(h, s)
+		if err == nil {
+			err = h.noteLedger(cmd.Context(), s)
+		}
 		details := map[string]string{"scope": scope, "changed": fmt.Sprint(n)}
 		for i := 0; i+1 < len(more); i += 2 {
 			details[more[i]] = more[i+1]

@@ -59,13 +59,22 @@ func checkOutput(hubDir, dir string) error {
 	if len(entries) > 0 {
 		return galien.Errorf(galien.Conflict, "output folder: %s is not empty; name a new or an empty folder with --out", dir)
 	}
+	inside, err := insideHub(hubDir, dir)
+	if err == nil && inside {
+		err = galien.Errorf(galien.Invalid, "output folder: %s is inside the hub; name a folder outside of it with --out", dir)
+	}
+	return err
+}
+
+// insideHub reports whether a path, which need not exist, is within a hub.
+func insideHub(hubDir, path string) (bool, error) {
 	hub, err := os.Stat(hubDir)
 	if err != nil {
-		return nil // there is no hub to be inside of
+		return false, nil // there is no hub to be inside of
 	}
-	at, err := filepath.Abs(dir)
+	at, err := filepath.Abs(path)
 	if err != nil {
-		return galien.Errorf(galien.Invalid, "output folder: %w", err)
+		return false, galien.Errorf(galien.Invalid, "output: %w", err)
 	}
 	for {
 		// The first folder that exists has every symbolic link above it.
@@ -73,10 +82,10 @@ func checkOutput(hubDir, dir string) error {
 			at = real
 		}
 		if info, err := os.Stat(at); err == nil && os.SameFile(info, hub) {
-			return galien.Errorf(galien.Invalid, "output folder: %s is inside the hub; name a folder outside of it with --out", dir)
+			return true, nil
 		}
 		if at == filepath.Dir(at) {
-			return nil
+			return false, nil
 		}
 		at = filepath.Dir(at)
 	}

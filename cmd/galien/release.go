@@ -60,7 +60,7 @@ leaves by galien airlock. Both are in the public register (galien airlock regist
 			if err != nil {
 				return err
 			}
-			if err := q.gate.Deliver(ctx, t.permitted, outcome); err != nil {
+			if err := q.deliver(ctx, t.permitted, nil, outcome); err != nil {
 				return err
 			}
 			a, err := q.hub.airlock()

@@ -23,7 +23,8 @@ func newStatusCommand() *cobra.Command {
 		Use:   "status HUB",
 		Short: "Show what the hub holds",
 		Long: `Show the hub's snapshots, the tables of the current one with their rows and
-sizes, its persons, sources, vocabulary version and quarantine. The JSON form is
+sizes, its persons, sources, vocabulary version and quarantine, and how far
+witnesses have seen the audit log. The JSON form is
 described in docs/formats/status.md.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,7 +62,45 @@ type status struct {
 	Tables     []tableStatus    `json:"tables"`
 	Quarantine quarantineStatus `json:"quarantine"`
 	Snapshots  []snapshotStatus `json:"snapshots"`
+	Audit      auditStatus      `json:"audit"`
 	Governance governance       `json:"governance"`
+}
+
+type auditStatus struct {
+	Entries   int64           `json:"entries"`
+	Quorum    int             `json:"quorum"`
+	Witnesses []witnessStatus `json:"witnesses"`
+	lines     []string        // the same for people
+}
+
+type witnessStatus struct {
+	Name    string    `json:"name"`
+	Entries int64     `json:"entries"` // that it has seen
+	Time    time.Time `json:"time"`    // when; zero when it has cosigned nothing
+}
+
+func (h *hub) auditStatus() (s auditStatus, err error) {
+	log, err := h.audit()
+	if err != nil {
+		return s, err
+	}
+	head, err := log.Head()
+	if err != nil {
+		return s, err
+	}
+	w, err := log.Witnesses()
+	if err != nil {
+		return s, err
+	}
+	all, err := log.Cosignatures()
+	if err != nil {
+		return s, err
+	}
+	s = auditStatus{Entries: head.Entries, Quorum: w.Quorum, Witnesses: []witnessStatus{}, lines: witnessLines(head.Entries, w.Quorum, all, h.now())}
+	for _, c := range all {
+		s.Witnesses = append(s.Witnesses, witnessStatus{c.Witness, c.Entries, c.Time})
+	}
+	return s, nil
 }
 
 // governance says how a hub is governed, and what its permits rest on.
@@ -156,6 +195,8 @@ type snapshotStatus struct {
 	Parent string    `json:"parent"`
 	Time   time.Time `json:"time"`
 	Note   string    `json:"note"`
+	// PurgedAs is the id of what is left of it, after persons were purged.
+	PurgedAs string `json:"purged_as,omitempty"`
 }
 
 func (h *hub) status() (status, error) {
@@ -169,8 +210,12 @@ func (h *hub) status() (status, error) {
 	if err != nil {
 		return s, err
 	}
+	became := lake.Became(history)
 	for _, c := range history {
-		s.Snapshots = append(s.Snapshots, snapshotStatus{c.Snapshot, c.Parent, c.Time, c.Note})
+		s.Snapshots = append(s.Snapshots, snapshotStatus{c.Snapshot, c.Parent, c.Time, c.Note, became[c.Snapshot]})
+	}
+	if s.Audit, err = h.auditStatus(); err != nil {
+		return s, err
 	}
 	snap, err := l.Current()
 	if galien.KindOf(err) == galien.NotFound {
@@ -243,9 +288,17 @@ func (s status) print(w io.Writer, hub string) error {
 			return err
 		}
 	}
+	fmt.Fprintf(w, "\nAudit log: %d entries.\n", s.Audit.Entries)
+	for _, line := range s.Audit.lines {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
 	fmt.Fprintln(w, "\nSnapshots, oldest first:")
 	for _, c := range s.Snapshots {
-		fmt.Fprintf(w, "  %s  %s  %s\n", c.ID, c.Time.UTC().Format("2006-01-02 15:04:05Z"), c.Note)
+		purged := ""
+		if c.PurgedAs != "" {
+			purged = " (no more: persons were purged from it, and " + c.PurgedAs + " is left)"
+		}
+		fmt.Fprintf(w, "  %s  %s  %s%s\n", c.ID, c.Time.UTC().Format("2006-01-02 15:04:05Z"), c.Note, purged)
 	}
 	return nil
 }

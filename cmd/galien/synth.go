@@ -21,7 +21,7 @@ func newSynthCommand() *cobra.Command {
 
 func newSynthSNDSCommand() *cobra.Command {
 	var c snds.Config
-	var out string
+	var out, fields string
 	cmd := &cobra.Command{
 		Use:   "snds --out DIR",
 		Short: "Write an invented French population as SNDS and PMSI files",
@@ -33,9 +33,14 @@ person, the rows that each trap touches, and the two planted effects.
 
 Care ends on 2021-12-31 and lasts --years calendar years; stays of 2009 and 2012
 come besides, for the columns that were renamed. The same --persons, --years and
---seed give the same files. docs/synthetic-snds.md says what is in them.`,
+--seed give the same files; --fields mco,ssr,had,rimp adds rehabilitation, hospital
+at home and psychiatry to them, with a truth of their own, and --hospitals N the
+fixed-width files that N hospitals make themselves. docs/synthetic-snds.md says what is in them.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Fields, err = snds.ParseFields(fields); err != nil {
+				return err
+			}
 			o, err := newOutput("", out)
 			if err != nil {
 				return err
@@ -60,6 +65,8 @@ come besides, for the columns that were renamed. The same --persons, --years and
 	cmd.Flags().IntVar(&c.Persons, "persons", snds.DefaultPersons, "persons to invent")
 	cmd.Flags().IntVar(&c.Years, "years", snds.DefaultYears, "calendar years of care, up to 2021")
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "chooses the population")
+	cmd.Flags().StringVar(&fields, "fields", "mco", "fields of the PMSI: mco, and any of ssr, had, rimp")
+	cmd.Flags().IntVar(&c.Hospitals, "hospitals", 0, fmt.Sprintf("hospitals that write their own files too, up to %d", snds.MaxHospitals))
 	cmd.Flags().StringVar(&out, "out", "", "folder of the files, new or empty (required)")
 	_ = cmd.MarkFlagRequired("out")
 	return cmd

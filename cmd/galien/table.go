@@ -45,7 +45,7 @@ the house. Under any other it is shown as galien release would let it leave.`,
 			if bound.reference != "" {
 				outcome["ledger"] = bound.reference
 			}
-			if err := q.gate.Deliver(ctx, t.permitted, outcome); err != nil {
+			if err := q.deliver(ctx, t.permitted, nil, outcome); err != nil {
 				return err
 			}
 			if asJSON {

@@ -64,6 +64,10 @@ func openUnfinished(hubDir, dir string) (*unfinished, error) {
 		s.remove()
 		return nil, err
 	}
+	if err := listUnfinished(hubDir, at); err != nil {
+		s.remove()
+		return nil, err
+	}
 	return &unfinished{output: &output{dir: dir, files: filepath.Join(at, "answer"), scratch: s}, keep: true}, nil
 }
 

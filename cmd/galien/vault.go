@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"galien"
 	"galien/vault"
 )
 
@@ -24,7 +25,8 @@ keeps the vault open once enough of them have given their shares (galien vault
 unseal), and every other command reaches it there. docs/formats/vault.md says what each part protects against, and what not.`,
 	}
 	cmd.AddCommand(newVaultStatus(), newVaultRotate(), newVaultBackup(), newVaultRestore(), newVaultUpgrade(),
-		newVaultServe(), newVaultUnseal(), newVaultSplit(),
+		newVaultServe(), newVaultUnseal(), newVaultSplit(), newVaultForget(),
+		newVaultPublicKey(), newVaultBlind(), newVaultEvaluate(), newVaultUnblind(),
 		newVaultLinkCommand(), newVaultLinksCommand(), newVaultDecideCommand())
 	return cmd
 }
@@ -47,6 +49,12 @@ func newVaultStatus() *cobra.Command {
 				w := cmd.OutOrStdout()
 				fmt.Fprintf(w, "Vault %s, format %d, opened by %d of %d shares.\n", s.ID, s.Format, s.Needed, s.Total)
 				fmt.Fprintf(w, "Keys of version %d; %d persons, %d identity values, %d quarantined rows.\n", s.Version, s.Persons, s.Identities, s.RawRows)
+				if s.Forgotten > 0 {
+					fmt.Fprintf(w, "%d persons were forgotten.\n", s.Forgotten)
+				}
+				if s.ToPurge > 0 {
+					fmt.Fprintf(w, "The lake still has rows of %d of them: galien purge %s removes them.\n", s.ToPurge, args[0])
+				}
 				if s.Rotating {
 					fmt.Fprintf(w, "A rotation to version %d was interrupted: galien vault rotate %s goes on with it.\n", s.Version+1, args[0])
 				}
@@ -101,11 +109,17 @@ func newVaultBackup() *cobra.Command {
 		Long: `Write a copy of the vault to FILE, a new file. It opens with the share in
 HUB/vault.key, which is not in it: keep the two apart. At the same time copy the
 rest of the hub: HUB/lake, whose keys mean nothing without the vault, HUB/meta.db
-(permits and oppositions), HUB/store (what the next load of claims goes on from; without it
+(permits and oppositions), HUB/generation.json (by which a part that is older than the
+rest is found out), HUB/store (what the next load of claims goes on from; without it
 every file has to come again) and HUB/vault/links.ndjson (the ledger of links).`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withVault(cmd, args[0], "vault backup", func(v *vault.Vault) (map[string]string, error) {
+				if inside, err := insideHub(args[0], args[1]); err != nil {
+					return nil, err
+				} else if inside {
+					return nil, galien.Errorf(galien.Invalid, "vault backup: %s is inside the hub, and would be lost with it: name a file elsewhere, best on another disk", args[1])
+				}
 				if err := v.Backup(cmd.Context(), args[1]); err != nil {
 					return nil, err
 				}
@@ -122,7 +136,8 @@ func newVaultRestore() *cobra.Command {
 		Short: "Put a copy of the vault in the place of a lost one",
 		Long: `Put FILE, a copy that galien vault backup wrote, in the place of a vault that was
 lost. Move what is left of it away first. The copy must not be older than the lake,
-else galien ingest refuses: restore both from the same day.`,
+else galien ingest refuses: restore both from the same day. A copy made before persons
+were forgotten holds them again; it is told, and is to be destroyed.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHub(args[0])
@@ -141,6 +156,9 @@ else galien ingest refuses: restore both from the same day.`,
 			}
 			if _, err := h.vault(); err != nil {
 				return fmt.Errorf("the copy is in its place; bring the key file or the shares that go with it: %w", err)
+			}
+			if err := h.notBehind(cmd.Context()); err != nil {
+				return fmt.Errorf("the copy is in its place, and is not of this hub as it is now: %w", err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Vault restored. Next: galien fsck %s\n", args[0])
 			return nil

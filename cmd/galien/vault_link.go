@@ -396,9 +396,12 @@ func showLedger(w io.Writer, ledger *link.Ledger, asJSON bool) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d links stand, %d pairs wait for a review, %d were undone, %d were found no more.\n",
+	fmt.Fprintf(w, "\n%d links stand, %d pairs wait for a review, %d were undone, %d were found no more.\n",
 		states[link.StateAccepted], states[link.StateReview], states[link.StateUndone], states[link.StateLost])
-	return err
+	if n := states[link.StateForgotten]; n > 0 {
+		fmt.Fprintf(w, "%d are of persons who were forgotten.\n", n)
+	}
+	return nil
 }
 
 func newVaultDecideCommand() *cobra.Command {

@@ -105,7 +105,9 @@ func TestOldVault(t *testing.T) {
 	if err := os.Remove(filepath.Join(hub, vaultDir, "vault.db")); err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, "vault", "restore", hub, copied)
+	if code, _, stderr := galienRun(t, "", "vault", "restore", hub, copied); code != 7 || !strings.Contains(stderr, "an older copy") {
+		t.Errorf("the older copy is put in its place: exit %d, %s", code, stderr)
+	}
 	if code, stderr := load("103,8532,1960,0,0\n"); code != 7 || !strings.Contains(stderr, "the vault is older than the lake") {
 		t.Errorf("a load over an older vault: exit %d, %s", code, stderr)
 	}
@@ -182,12 +184,18 @@ func TestServedVault(t *testing.T) {
 	if s := mustRun(t, "vault", "rotate", hub); !strings.Contains(s, "version 2") {
 		t.Errorf("a rotation through the server: %s", s)
 	}
+	if code, stdout, stderr := galienRun(t, "102\n", "vault", "forget", hub, "--source", "omop"); code != 0 || !strings.Contains(stdout, "1 persons forgotten") {
+		t.Errorf("forgetting through the server: exit %d, %s%s", code, stdout, stderr)
+	}
+	if s := mustRun(t, "purge", hub); !strings.Contains(s, "1 persons purged") {
+		t.Errorf("a purge through the server: %s", s)
+	}
 	mustRun(t, "fsck", hub)
 	if code, _, _ := galienRun(t, "", "vault", "restore", hub, "x"); code != 5 {
 		t.Errorf("restore under a server: exit %d, want 5", code)
 	}
 	log := mustRun(t, "audit", "show", hub, "--json", "--limit", "0")
-	for _, action := range []string{"vault split", "vault unseal", "vault: unseal", "vault: keys", "vault: intake", "vault: rotate"} {
+	for _, action := range []string{"vault split", "vault unseal", "vault: unseal", "vault: keys", "vault: intake", "vault: rotate", "vault: forget", "vault: purged"} {
 		if !strings.Contains(log, `"`+action+`"`) {
 			t.Errorf("the audit log has no %q", action)
 		}
@@ -199,4 +207,107 @@ func TestServedVault(t *testing.T) {
 	if code, _, stderr := galienRun(t, "", "vault", "status", hub); code != 4 {
 		t.Errorf("without the server: exit %d, %s", code, stderr)
 	}
+}
+
+// TestServerLost ends each connection of a load to the vault's server in turn, at
+// once or after its first answer: the load says what happened and what to do,
+// whatever it was doing, and commits nothing.
+func TestServerLost(t *testing.T) {
+	folder, err := os.MkdirTemp("", "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	hub := filepath.Join(folder, "hub")
+	mustRun(t, "init", hub)
+	dir := t.TempDir()
+	deliver := func(year int) {
+		writeFile(t, filepath.Join(dir, "PERSON.csv"), fmt.Appendf(nil, "person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id,person_source_value\n101,8507,%d,0,0,a\n102,8507,1951,0,0,b\nx,8507,1951,0,0,c\n", year))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"vault", "serve", hub}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	socket, real := filepath.Join(hub, vaultSocket), filepath.Join(hub, "real")
+	for _, err := os.Stat(socket); err != nil; _, err = os.Stat(socket) {
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.Rename(socket, real); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	type cut struct {
+		connection int
+		answered   bool // after the first answer, rather than at once
+	}
+	cuts, made := make(chan cut, 1), 0
+	go func() {
+		now := cut{}
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			select {
+			case now = <-cuts:
+				made = 0
+			default:
+			}
+			made++
+			if made == now.connection && !now.answered {
+				conn.Close()
+				continue
+			}
+			server, err := net.Dial("unix", real)
+			if err != nil {
+				conn.Close()
+				continue
+			}
+			last := made == now.connection
+			go func() {
+				io.Copy(server, conn)
+				server.Close()
+			}()
+			go func() {
+				defer conn.Close()
+				if last {
+					b := make([]byte, 1<<16)
+					n, _ := server.Read(b)
+					conn.Write(b[:n])
+					return
+				}
+				io.Copy(conn, server)
+			}()
+		}
+	}()
+	failures := 0
+	for _, answered := range []bool{false, true} {
+		for k := 1; k <= 8; k++ {
+			deliver(1900 + failures + 20*k)
+			cuts <- cut{k, answered}
+			code, _, stderr := galienRun(t, "", "ingest", hub, "omop", dir)
+			if code == 0 {
+				continue // that connection had done what it was for, or there was none
+			}
+			failures++
+			if code != 6 || !strings.Contains(stderr, "ended in the middle") || !strings.Contains(stderr, "galien vault serve") {
+				t.Errorf("connection %d ended (answered: %v): exit %d, %s", k, answered, code, stderr)
+			}
+		}
+	}
+	if failures < 4 {
+		t.Errorf("only %d loads failed", failures)
+	}
+	cuts <- cut{}
+	mustRun(t, "ingest", hub, "omop", dir)
+	mustRun(t, "fsck", hub)
 }

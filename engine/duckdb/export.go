@@ -30,7 +30,9 @@ func ExportSubject() string {
 // Export writes into dir, which must exist and be empty, one CSV file per
 // granted table of the snapshot, as the permit shows it: its window, columns,
 // dates and hidden concepts hold as in an extract, every person key and row id
-// is replaced by those of the permit, and the vocabulary is written as it is.
+// is replaced by those of the permit, and the vocabulary is written as it is. A
+// table has the columns of the model, not those that the lake adds (cost has no
+// person_id then, and rows of the permitted persons only).
 // sourceID gives the source's own id of a person, and is nil unless the
 // permission includes them; person_source_value holds it then.
 func (e *Engine) Export(ctx context.Context, p permit.Permitted, ids Pseudonyms, sourceID func(galien.PersonID) (string, bool), dir string) (Extracted, error) {
@@ -80,7 +82,7 @@ func (e *Engine) Export(ctx context.Context, p permit.Permitted, ids Pseudonyms,
 				dictionary = append(dictionary, ExtractedColumn{t.Name, c.Name, c.Type.String(), "as recorded"})
 			}
 		} else {
-			columns, dictionary = r.extractColumns(t, p.Terms(), scope)
+			columns, dictionary = r.extractColumns(published(t), p.Terms(), scope)
 		}
 		if sourceID != nil && t.Name == "person" {
 			i := slices.IndexFunc(dictionary, func(c ExtractedColumn) bool { return c.Column == "person_source_value" })
@@ -109,6 +111,12 @@ func (e *Engine) Export(ctx context.Context, p permit.Permitted, ids Pseudonyms,
 		}
 	}
 	return out, nil
+}
+
+// published is a table as the model has it, without what the lake adds.
+func published(t cdm.Table) cdm.Table {
+	t.Columns = slices.DeleteFunc(slices.Clone(t.Columns), func(c cdm.Column) bool { return c.LakeOnly })
+	return t
 }
 
 // sourceName is the SQL function person_id -> the source's own id, empty where

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,7 @@ type ExtractedTable struct {
 type Extracted struct {
 	Persons    int64
 	Periods    int64
+	Members    []galien.PersonID // the cohort's persons, ascending; of an export none
 	Tables     []ExtractedTable
 	Dictionary []ExtractedColumn
 }
@@ -102,6 +104,9 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 	if err := r.conn.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT person_id) FROM "+members).Scan(&out.Periods, &out.Persons); err != nil {
 		return out, duck.Error("extract", err)
 	}
+	if out.Members, err = r.members(ctx, members); err != nil {
+		return out, err
+	}
 
 	write := func(table, query string) error {
 		name := table + "." + string(format)
@@ -144,6 +149,23 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 	return out, nil
 }
 
+// members returns the persons of a table of periods.
+func (r *run) members(ctx context.Context, table string) (all []galien.PersonID, err error) {
+	rows, err := r.conn.QueryContext(ctx, "SELECT DISTINCT person_id FROM "+table+" ORDER BY 1")
+	if err != nil {
+		return nil, duck.Error("extract", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p galien.PersonID
+		if err := rows.Scan(&p); err != nil {
+			return nil, duck.Error("extract", err)
+		}
+		all = append(all, p)
+	}
+	return all, duck.Error("extract", rows.Err())
+}
+
 // grantedTables are the snapshot's tables of persons that the permit grants.
 func grantedTables(s permit.Scope, snap *lake.Snapshot) []cdm.Table {
 	var tables []cdm.Table
@@ -174,6 +196,8 @@ func (r *run) extractColumns(t cdm.Table, terms permit.Terms, s permit.Scope) (c
 			expression, content = r.pseudonym(t.Name, c.Name), "id of this permit"
 		case c.References != "" && !target.Vocabulary && c.Type == cdm.Integer:
 			expression, content = r.pseudonym(c.References, c.Name), "id of this permit"
+		case t.Name == "cost" && c.Name == "cost_event_id":
+			expression, content = r.pricedRow(), "id of this permit, in the table of its domain"
 		case strings.HasSuffix(c.Name, "event_id") || c.Name == "episode_parent_id":
 			expression, content = leftOut(c), "left out: may refer to a row of any table"
 		case c.Type == cdm.Date || c.Type == cdm.Datetime:
@@ -207,6 +231,15 @@ func sourceWords(c cdm.Column) bool {
 
 func (r *run) pseudonym(table, column string) string {
 	return fmt.Sprintf("%s(%s, t.%s)", r.idFunction, duck.Quote(table), duck.Ident(column))
+}
+
+// pricedRow is the permit's id of the row that a cost is of.
+func (r *run) pricedRow() string {
+	table := "CASE t.cost_domain_id"
+	for _, domain := range slices.Sorted(maps.Keys(cdm.Priced())) {
+		table += " WHEN " + duck.Quote(domain) + " THEN " + duck.Quote(cdm.Priced()[domain])
+	}
+	return fmt.Sprintf("%s(%s END, t.cost_event_id)", r.idFunction, table)
 }
 
 // cut moves a date outside a window to its edge. A row is there because it

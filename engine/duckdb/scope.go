@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -175,6 +176,9 @@ func (s scope) seen(stored sqlplan.Relation, over span) sqlplan.Relation {
  WHERE observation_period_start_date <= %[3]s AND observation_period_end_date >= %[2]s)`, from, day(s.window.Start), day(s.window.End))
 		}
 		where := s.visible(t)
+		if table == "cost" && (s.deny || s.allow) {
+			where += s.priced(stored, over)
+		}
 		if where == "" {
 			return from
 		}
@@ -195,6 +199,18 @@ func (s scope) visible(t cdm.Table) string {
 		where += fmt.Sprintf(" AND %s IN (SELECT concept_id FROM %s)", c, allowed)
 	}
 	return where
+}
+
+// priced is the condition, after a WHERE with another, that a row that is seen is
+// what a cost is of: a cost names no concept of its own.
+func (s scope) priced(stored sqlplan.Relation, over span) string {
+	var seen []string
+	for _, domain := range slices.Sorted(maps.Keys(cdm.Priced())) {
+		t, _ := cdm.Lookup(cdm.Priced()[domain])
+		seen = append(seen, fmt.Sprintf("SELECT person_id, %s, %s FROM %s", duck.Quote(domain), t.PrimaryKey(), s.seen(stored, over)(t.Name)))
+	}
+	return " AND EXISTS (SELECT 1 FROM (" + strings.Join(seen, " UNION ALL ") + ") event(person, domain, id)" +
+		" WHERE event.person = person_id AND event.domain = cost_domain_id AND event.id = cost_event_id)"
 }
 
 func (s scope) inWindow(t cdm.Table) string {

@@ -124,6 +124,10 @@ func (e *Engine) question(ctx context.Context, p permit.Permitted, def *cohort.D
 	if len(def.ConceptSets)+len(scope.Deny)+len(scope.Allow) > 0 {
 		maps.Copy(needed, vocabularyColumns)
 	}
+	if len(scope.Areas) > 0 {
+		needed["person"] = append(needed["person"], "person_id", "location_id")
+		needed["location"] = append(needed["location"], "location_id", "state")
+	}
 	data, err := Load(ctx, e.snapshot, needed)
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)

@@ -11,7 +11,7 @@ import (
 )
 
 // Check verifies that the parts of a hub agree: every person of the lake has a
-// key in the vault, the quarantine has as many rows as the lake says, and the
+// key in the vault, unless the vault was to forget whom, the quarantine has as many rows as the lake says, and the
 // vault holds the text of each. It calls report with every problem and returns
 // Corrupt when there was one; another error means that the check could not be
 // finished. A hub without a snapshot is sound.
@@ -31,6 +31,13 @@ func Check(ctx context.Context, l *lake.Lake, v *vault.Vault, quarantine string,
 	ids, err := v.SourceIDs(ctx)
 	if err != nil {
 		return err
+	}
+	forgotten, err := v.Forgotten(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range forgotten.Persons {
+		ids[key] = ""
 	}
 	if _, ok := snap.Table("person"); ok {
 		keyless := 0
@@ -63,6 +70,9 @@ func Check(ctx context.Context, l *lake.Lake, v *vault.Vault, quarantine string,
 		}
 		if err != nil {
 			return err
+		}
+		for _, x := range forgotten.Rows[s.Name] {
+			delete(missing, place{x.Table, x.Name, x.SHA256, x.Line})
 		}
 		if rows != s.Quarantined {
 			found("quarantine: the index of the source %q has %d rows, the lake says %d", s.Name, rows, s.Quarantined)

@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"galien"
 	"galien/cdm"
+	"galien/lake"
 	"galien/lake/duck"
 	"galien/source"
 )
@@ -38,7 +40,7 @@ func (g *ingest) removeDuplicates(ctx context.Context, t *tableLoad) error {
 	if err := deleteDuplicates(ctx, g.w.DB(), stage, columns); err != nil {
 		return duck.Error(action, err)
 	}
-	return g.keepLines(ctx, t, lines, columns[0])
+	return g.keepLines(ctx, t, lines, columns[0], source.DuplicateKey)
 }
 
 // surplusKeys returns how many rows have a key that another row has too, less
@@ -64,6 +66,11 @@ func duplicateLines(ctx context.Context, db *sql.DB, stage string, columns []str
 	if err != nil {
 		return nil, err
 	}
+	return lineSet(rows)
+}
+
+// lineSet reads rows of line numbers.
+func lineSet(rows *sql.Rows) (map[int64]bool, error) {
 	defer rows.Close()
 	lines := map[int64]bool{}
 	for rows.Next() {
@@ -82,8 +89,8 @@ func deleteDuplicates(ctx context.Context, db *sql.DB, stage string, columns []s
 }
 
 // keepLines reads a file again to keep the text of the given lines, and
-// rejects them as duplicates.
-func (g *ingest) keepLines(ctx context.Context, t *tableLoad, lines map[int64]bool, key string) error {
+// rejects them for what is wrong in a field.
+func (g *ingest) keepLines(ctx context.Context, t *tableLoad, lines map[int64]bool, field string, code source.Code) error {
 	f, err := g.d.fsys.Open(t.in.path)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", t.in.name, err)
@@ -102,7 +109,7 @@ func (g *ingest) keepLines(ctx context.Context, t *tableLoad, lines map[int64]bo
 			return readError(t.in.name, err)
 		}
 		if lines[rec.line] {
-			if err := t.reject(rec, src, key, source.DuplicateKey); err != nil {
+			if err := t.reject(rec, src, field, code); err != nil {
 				return err
 			}
 		}
@@ -124,6 +131,9 @@ func (g *ingest) checkCarried(ctx context.Context) error {
 			continue
 		}
 		model, _ := cdm.Lookup(t.Name)
+		if model.HasPerson() && slices.ContainsFunc(t.Files, func(f lake.File) bool { return f.Bucket == lake.NoBucket }) {
+			return galien.Errorf(galien.Conflict, "ingest: an earlier version of this program took the table %s in without its persons: deliver it again with this PERSON; nothing was committed", t.Name)
+		}
 		column := ""
 		where := ""
 		for _, in := range carriedPersonColumns(t.Name) {

@@ -151,6 +151,9 @@ func (g *ingest) run(ctx context.Context) (rep Report, err error) {
 	if err := g.readTables(ctx); err != nil {
 		return rep, err
 	}
+	if err := g.placeCosts(ctx); err != nil {
+		return rep, err
+	}
 	for _, t := range g.tables {
 		if err := g.removeDuplicates(ctx, t); err != nil {
 			return rep, err

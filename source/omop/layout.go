@@ -35,7 +35,7 @@ func essentialColumns(t cdm.Table) map[string]bool {
 	e := map[string]bool{}
 	add := func(names ...string) {
 		for _, n := range names {
-			if c, ok := t.Column(n); ok && c.Required {
+			if c, ok := t.Column(n); ok && c.Required && !c.LakeOnly {
 				e[n] = true
 			}
 		}
@@ -58,6 +58,8 @@ func essentialColumns(t cdm.Table) map[string]bool {
 		add("ancestor_concept_id", "descendant_concept_id")
 	case "concept_synonym":
 		add("concept_id", "concept_synonym_name")
+	case "cost":
+		add("cost_event_id", "cost_domain_id")
 	case "drug_strength":
 		add("drug_concept_id", "ingredient_concept_id")
 	case "note_nlp":
@@ -143,6 +145,9 @@ func bindNames(t cdm.Table, file string, names []string) (*layout, int, error) {
 	l := &layout{table: t, delim: ',', columns: make([]int, len(names)), person: -1, key: -1}
 	index := map[string]int{}
 	for i, c := range t.Columns {
+		if c.LakeOnly {
+			continue // a file that has it, as CDM 6.0 does, is not asked
+		}
 		index[c.Name] = i
 		if c.Name == "person_id" {
 			l.person = i

@@ -31,7 +31,7 @@ import (
 
 // ReaderVersion is the version of the rules by which rows are read. The same
 // files under other rules are read again.
-const ReaderVersion = "1"
+const ReaderVersion = "2"
 
 // Kind is the kind of source in the lake's manifest.
 const Kind = "omop"

@@ -92,6 +92,10 @@ func again(ctx context.Context, load Load, index map[place]indexEntry, tables fu
 			rec.bad = source.UnreadableRow
 		}
 		r.field, r.code = bound.convert(rec)
+		if r.code == "" && bound.table.Name == "cost" {
+			// Who it is of is settled where COST is delivered.
+			r.field, r.code = "cost_event_id", source.UnknownEvent
+		}
 		return yield(r)
 	})
 }

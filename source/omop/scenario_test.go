@@ -258,3 +258,53 @@ func TestEndBeforeStart(t *testing.T) {
 		t.Errorf("rows %v, reasons %v", rows, reasons(rep))
 	}
 }
+
+// TestCosts: a cost has the person and the day of the row that it is of, in the
+// delivery or in the hub; one of nothing, or of two persons' rows, is kept out, and
+// a replay does not bring it in.
+func TestCosts(t *testing.T) {
+	h := newHub(t)
+	const header = "cost_id,cost_event_id,cost_domain_id,cost_type_concept_id,total_paid,person_id\n"
+	rep := h.ingest(folder(t, map[string]string{
+		"person.csv":               twoPersons,
+		"condition_occurrence.csv": conditionHeader + "1,101,10,2020-01-01,32817,x\n2,-7,11,2020-01-02,0,\n3,101,12,2020-01-03,0,\n3,-7,12,2020-01-04,0,\n",
+		"visit_occurrence.csv":     "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_end_date,visit_type_concept_id\n1,-7,9201,2020-02-01,2020-02-03,0\n",
+		// The last column is that of CDM 6.0, and is not believed.
+		"cost.csv": header + "1,1,condition,0,1.5,-7\n2,2,Condition,0,2.5,-7\n3,3,Condition,0,3.5,-7\n4,1,Visit,0,4.5,101\n5,9,Visit,0,5.5,101\n6,1,Payment,0,6.5,101\n1,1,Condition,0,7.5,-7\n7,,Visit,0,8.5,101\n",
+	}))
+	h.whole()
+	costs := func() string {
+		names := map[any]string{}
+		ids, err := h.vault.SourceIDs(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, id := range ids {
+			names[int64(key)] = id
+		}
+		rows := map[int64]string{}
+		for _, r := range h.rows("cost", "cost_id", "person_id", "incurred_date", "cost_domain_id", "total_paid") {
+			rows[r[0].(int64)] = fmt.Sprint(names[r[1]], " ", r[2], " ", r[3], " ", r[4])
+		}
+		return fmt.Sprint(rows)
+	}
+	if got, want := costs(), "map[1:101 2020-01-01 Condition 1.5 2:-7 2020-01-02 Condition 2.5 4:-7 2020-02-01 Visit 4.5]"; got != want {
+		t.Errorf("costs %s, want %s", got, want)
+	}
+	cost := table(rep, "cost")
+	if got, want := fmt.Sprint(reasons(rep)), "map[cost.cost_event_id required_missing:1 cost.cost_event_id unknown_event:3 cost.cost_id duplicate_key:1]"; got != want || cost.Kept != 3 {
+		t.Errorf("%d rows kept, and %s; want %s", cost.Kept, got, want)
+	}
+	if fmt.Sprint(cost.UnknownColumns, cost.EmptyRequired) != "[person_id] map[]" {
+		t.Errorf("unknown columns %v, empty %v", cost.UnknownColumns, cost.EmptyRequired)
+	}
+	if got := h.replay(); got.Changed || got.Recovered != 0 || got.Quarantined != 5 {
+		t.Errorf("replay: %+v", got)
+	}
+	// Delivered alone: its events are those of the hub.
+	h.ingest(folder(t, map[string]string{"cost.csv": header + "8,1,Visit,0,9.5,\n"}))
+	h.whole()
+	if got, want := costs(), "map[8:-7 2020-02-01 Visit 9.5]"; got != want {
+		t.Errorf("costs delivered alone %s, want %s", got, want)
+	}
+}

@@ -168,7 +168,7 @@ func (t *tableLoad) keep(r *rows, line int64, out sink) error {
 		}
 	}
 	for i := range r.table.Columns {
-		if c := &r.table.Columns[i]; c.Required && !c.Identity && r.row[i] == nil {
+		if c := &r.table.Columns[i]; c.Required && !c.Identity && !c.LakeOnly && r.row[i] == nil {
 			t.empty[i]++
 		}
 	}

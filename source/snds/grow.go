@@ -22,7 +22,7 @@ import (
 const wholeShare = 4
 
 // changed are the tables that grow.
-var changed = []string{"visit_occurrence", "visit_detail", "condition_occurrence", "procedure_occurrence", "drug_exposure", "device_exposure", "measurement"}
+var changed = []string{"visit_occurrence", "visit_detail", "condition_occurrence", "procedure_occurrence", "drug_exposure", "device_exposure", "measurement", "cost"}
 
 // still are the tables that only the references fill, which a lake that grows has
 // as they are.
@@ -30,7 +30,7 @@ var still = []string{"person", "location", "death"}
 
 // netting are the rules whose counts come of the lines, and the stays that
 // several years tell of, that are mapped.
-var netting = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D10", "D11", "E01", "S01", "S02", "S03"}
+var netting = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D10", "D11", "E01", "F01", "S01", "S02", "S03"}
 
 // partition compares the units before and after the load, and decides whether
 // the lake grows. It does not where persons may change (a reference table came,
@@ -101,6 +101,7 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 	}
 	statements := []string{"CREATE SCHEMA before", "USE before", "CREATE TABLE before.ledger AS FROM shape_ledger",
 		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'",
+		"CREATE VIEW before.amount_line AS FROM touched_amount WHERE part <> 'added'",
 		"CREATE VIEW before.field_telling AS " + g.tellings("added"),
 		"CREATE VIEW before.clean_provider AS SELECT provider_id, executor FROM provider"}
 	for _, table := range shapes {
@@ -111,7 +112,7 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 			return duck.Error(action, err)
 		}
 	}
-	if err := g.clean(ctx, conn, "33-stays", "31-netting", "45-fields", "50-visits"); err != nil {
+	if err := g.clean(ctx, conn, "33-stays", "31-netting", "45-fields", "50-visits", "52-amounts"); err != nil {
 		return err
 	}
 	for _, name := range changed {

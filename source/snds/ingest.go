@@ -72,6 +72,9 @@ func Ingest(ctx context.Context, load Load) (rep Report, err error) {
 	}
 	g.delivered = d.batches(without)
 	before, had := g.base.Source(g.load.Name)
+	if err := g.store.settle(before.Units); err != nil {
+		return Report{}, err
+	}
 	if had && !load.Afresh {
 		g.before = before
 	}

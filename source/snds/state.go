@@ -148,7 +148,7 @@ func (g *ingest) openUnits(ctx context.Context) error {
 	}
 	for _, table := range shapes {
 		views := map[string]string{"unit_" + table: "FROM " + g.files(table, after), "due_" + table: "FROM " + g.files(table, due)}
-		if table == "care" || table == "unknown_care" || strings.HasPrefix(table, "field_") {
+		if table == "care" || table == "unknown_care" || table == "amount" || strings.HasPrefix(table, "field_") {
 			every := "SELECT *, 'common' AS part FROM " + g.files(table, g.parts.common)
 			every += " UNION ALL BY NAME SELECT *, 'added' AS part FROM " + g.files(table, g.parts.added)
 			every += " UNION ALL BY NAME SELECT *, 'gone' AS part FROM " + g.files(table, g.parts.gone)
@@ -183,12 +183,12 @@ func (g *ingest) compile(ctx context.Context) error {
 	if err := g.clean(ctx, db, "11-keys", "12-persons", "30-lines"); err != nil {
 		return err
 	}
-	lines := "line"
+	lines, amounts := "line", "amount"
 	if g.grows {
 		if err := g.clean(ctx, db, "32-touched"); err != nil {
 			return err
 		}
-		lines = "touched_line"
+		lines, amounts = "touched_line", "touched_amount"
 	}
 	if err := g.clean(ctx, db, "34-field-fates"); err != nil {
 		return err
@@ -201,10 +201,12 @@ func (g *ingest) compile(ctx context.Context) error {
 	if _, err := db.ExecContext(ctx, "CREATE VIEW field_telling AS "+g.tellings("gone")); err != nil {
 		return duck.Error("open stays", err)
 	}
-	if _, err := db.ExecContext(ctx, "CREATE VIEW care_line AS FROM "+lines+" WHERE part <> 'gone'"); err != nil {
-		return duck.Error("open lines", err)
+	for view, from := range map[string]string{"care_line": lines, "amount_line": amounts} {
+		if _, err := db.ExecContext(ctx, "CREATE VIEW "+view+" AS FROM "+from+" WHERE part <> 'gone'"); err != nil {
+			return duck.Error("open lines", err)
+		}
 	}
-	if err := g.clean(ctx, db, "33-stays", "31-netting", "40-others", "45-fields", "46-certificates", "50-visits", "51-places", "55-marks", "60-codes"); err != nil {
+	if err := g.clean(ctx, db, "33-stays", "31-netting", "40-others", "45-fields", "46-certificates", "50-visits", "51-places", "52-amounts", "55-marks", "60-codes"); err != nil {
 		return err
 	}
 	if err := codes.Hierarchy(ctx, db); err != nil {

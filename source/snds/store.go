@@ -113,7 +113,11 @@ func (s store) seal(u lake.Unit, k kept) error {
 // open reads the page of a unit and checks that its files are what the page
 // says. It fails with NotFound for a unit that is not there, and with Corrupt.
 func (s store) open(u lake.Unit) (k kept, err error) {
-	dir := filepath.Join(s.dir, u.Content)
+	return s.read(u, filepath.Join(s.dir, u.Content))
+}
+
+// read is open of the folder in which a unit is.
+func (s store) read(u lake.Unit, dir string) (k kept, err error) {
 	page, err := os.ReadFile(filepath.Join(dir, unitPage))
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, galien.Errorf(galien.NotFound, "open %s: the store has nothing of it", u.Name)
@@ -211,18 +215,22 @@ func newSalt() string {
 
 // unlock gives the engine the keys of the salts.
 func (g *ingest) unlock(ctx context.Context, salts ...string) error {
+	return unlock(ctx, g.w.DB(), g.load.Vault, g.load.Name, g.unlocked, salts...)
+}
+
+func unlock(ctx context.Context, db *sql.DB, v *vault.Vault, source string, unlocked map[string]bool, salts ...string) error {
 	for _, salt := range salts {
-		if g.unlocked[salt] {
+		if unlocked[salt] {
 			continue
 		}
-		key, err := g.load.Vault.StoreKey(g.load.Name, salt)
+		key, err := v.StoreKey(source, salt)
 		if err != nil {
 			return err
 		}
-		if _, err := g.w.DB().ExecContext(ctx, "PRAGMA add_parquet_key('k"+salt+"', '"+base64.StdEncoding.EncodeToString(key)+"')"); err != nil {
+		if _, err := db.ExecContext(ctx, "PRAGMA add_parquet_key('k"+salt+"', '"+base64.StdEncoding.EncodeToString(key)+"')"); err != nil {
 			return galien.Errorf(galien.Internal, "open store: the engine refuses the key") // its own words may quote it
 		}
-		g.unlocked[salt] = true
+		unlocked[salt] = true
 	}
 	return nil
 }

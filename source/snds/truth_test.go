@@ -115,8 +115,10 @@ func TestTruth(t *testing.T) {
 		}
 		delete(got, name)
 	}
-	// What the truth does not count: certificates of all causes, and marks.
-	for name, want := range marked(t, dir, h) {
+	// What the truth does not count: certificates of all causes, marks, and amounts.
+	uncounted := marked(t, dir, h)
+	maps.Copy(uncounted, costs(t, dir, h))
+	for name, want := range uncounted {
 		if got[name] != want {
 			t.Errorf("rule %s: touched and removed %q, want %q", name, got[name], want)
 		}

@@ -414,7 +414,7 @@ func (g *generator) writeLine(p *person, id *identity, home int, ordered galien.
 	t.int(max(0, p.years(l.care))).text(id.cdi).int(0).text("160001").text("1600-01-01").int(0).int(p.birth.Year()).text(id.psa).int(id.rank)
 	t.int(10).text(commune).text(department).int(p.sexCode()).text(k.organism)
 	t.month(l.care).month(exit).day(l.care).day(exit).month(ordered).day(ordered)
-	t.cents(cents).int(l.sign).int(1).int(n).int(n).cents(cents)
+	t.cents(cents).cents(cents * 7 / 10).int(l.sign).null(1).int(1).int(n).int(n).cents(cents)
 	t.text(regime).text(scheme.group).int(l.nature).optional(share).optional(surcharge)
 	t.int(l.extra).optional(qualifier).int(0).text(k.organism).optional(practice).int(l.nature)
 	t.professional(l.executor).professional(l.prescriber).null(1).int(l.specialty).int(l.prescribes)

@@ -25,6 +25,13 @@ type generator struct {
 	cci, ecd *table
 	truth    [truthTables]*table
 
+	chosen     Fields
+	field      [3]map[int]*[fieldTables]*table // by field and year
+	fieldNo    [3]map[string]int               // last number of a stay by establishment and year
+	fieldTruth [fieldTruths]*table
+	fieldIDs   int
+	wards      map[string]*ward // by establishment
+
 	forms         *formulary
 	finess        []string
 	finessIndex   map[string]int
@@ -56,7 +63,7 @@ var oldYears = []int{2009, 2012}
 func newGenerator(c Config, out *folder) *generator {
 	m := life.NewMortality()
 	g := &generator{
-		persons: c.Persons, years: c.Years, seed: c.Seed, out: out,
+		persons: c.Persons, years: c.Years, seed: c.Seed, chosen: c.Fields, out: out,
 		firstYear: lastYear - c.Years + 1,
 		hospital:  map[int]*[hospitalTables]*table{},
 		forms:     newFormulary(),
@@ -108,6 +115,8 @@ func newGenerator(c Config, out *folder) *generator {
 	for i, t := range truthLayouts {
 		g.truth[i] = out.open("truth/"+t.name, t.layout, lastYear)
 	}
+	g.openFields()
+	g.openWards(c.Hospitals)
 	return g
 }
 
@@ -193,6 +202,7 @@ func (g *generator) live(i int) {
 	g.care(p)
 	g.admissions(p)
 	g.visits(p)
+	g.fields(p)
 	g.death(p)
 	g.diseases(p)
 	g.register(p)

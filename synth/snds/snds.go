@@ -1,6 +1,7 @@
 // Package snds makes an invented French population and writes its care as the
 // files of the national claims database would arrive: claims by flux month
-// (DCIR), hospital stays and outpatient visits (PMSI MCO), the referentials of
+// (DCIR), hospital stays and outpatient visits (PMSI MCO; on demand SSR, HAD and
+// RIM-P), the referentials of
 // beneficiaries, long-term diseases, drugs and vaccines, and the causes of
 // death. Every trap such files are known for is in them, at rates that
 // rates.go states, and the truth lies beside them, so that a program that
@@ -8,6 +9,7 @@
 //
 //	truth/     what happened, who has which numbers, and what each rule touches
 //	input/snds/{DCIR,PMSI,REF,DECES}   what an extraction would hold
+//	input/hospital/FINESS   a hospital's own fixed-width files, on demand
 //
 // Nothing in it describes a real person. Numbers of persons are 17 characters
 // of a keyed hash of invented counters; hospitals other than the three big
@@ -52,6 +54,11 @@ type Config struct {
 	Persons int
 	Years   int
 	Seed    uint64
+	// Fields are written beside the MCO, with a truth of their own; everything
+	// else is the same with them and without. They begin in 2015.
+	Fields Fields
+	// Hospitals write their own files too (RSS and VID-HOSP), up to MaxHospitals.
+	Hospitals int
 }
 
 // Summary says what was written.
@@ -97,6 +104,9 @@ func Write(ctx context.Context, dir string, c Config, progress func(done, total 
 	if c.Years < 1 || c.Years > MaxYears {
 		return Summary{}, galien.Errorf(galien.Invalid, "generate claims: %d years; choose 1 to %d", c.Years, MaxYears)
 	}
+	if c.Hospitals < 0 || c.Hospitals > MaxHospitals {
+		return Summary{}, galien.Errorf(galien.Invalid, "generate claims: %d hospitals; choose 0 to %d", c.Hospitals, MaxHospitals)
+	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return Summary{}, galien.Errorf(galien.Conflict, "generate claims: %s is not empty; choose a new folder", dir)
 	}
@@ -106,6 +116,7 @@ func Write(ctx context.Context, dir string, c Config, progress func(done, total 
 	}
 	g := newGenerator(c, out)
 	err = g.all(ctx, progress)
+	g.closeWards()
 	if closing := out.close(); err == nil {
 		err = closing
 	}

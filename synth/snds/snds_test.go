@@ -105,6 +105,34 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
+// Fields and hospitals are written beside everything else, which they do not
+// change, but for the lists that they add to.
+func TestFieldsChangeNothingElse(t *testing.T) {
+	c := Config{Persons: 300, Years: 3, Seed: 5}
+	dir, _ := population(t, c)
+	c.Fields, c.Hospitals = SSR|HAD|RIMP, 2
+	with, _ := population(t, c)
+	beside := sums(t, with)
+	added := []string{"truth/ambiguous.csv.gz", "truth/hospital_link.csv.gz", "truth/rules.csv", "truth/summary.json"}
+	for name, sum := range sums(t, dir) {
+		if beside[name] != sum && !slices.Contains(added, name) {
+			t.Errorf("%s differs", name)
+		}
+	}
+	again, _ := population(t, c)
+	if !maps.Equal(beside, sums(t, again)) {
+		t.Error("one seed gives different bytes")
+	}
+	for _, words := range []string{"mco", "mco,ssr,had,rimp", "had, rimp"} {
+		if _, err := ParseFields(words); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := ParseFields("mco,usld"); galien.KindOf(err) != galien.Invalid {
+		t.Errorf("a field that is none: %v", err)
+	}
+}
+
 // Pieces of a file are compressed side by side, and stay in order.
 func TestPiecesKeepTheirOrder(t *testing.T) {
 	before := runtime.GOMAXPROCS(8)

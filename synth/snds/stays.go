@@ -297,6 +297,7 @@ func (g *generator) writeStay(p *person, s *stay) {
 		g.count(name, "T_MCOaaA", len(s.acts), len(s.acts))
 	}
 	g.stayTruth(p, s, visit, year, h.finess, rsa)
+	g.inWard(p, s, year, rsa)
 	if s.status == twinStays {
 		g.ambiguous(p, "stay", visit, rank, "leave unassigned (quarantine), or assign to the true twin by RNG_NAI or other evidence, never to the wrong twin")
 	}

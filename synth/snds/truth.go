@@ -53,7 +53,7 @@ func (t *table) name() string {
 	case "input/snds/DCIR/":
 		return file[:len("ER_PRS_F")]
 	case "input/snds/PMSI/":
-		return "T_MCOaa" + file[len("T_MCO00"):]
+		return file[:len("T_MCO")] + "aa" + file[len("T_MCO00"):]
 	}
 	return file
 }

@@ -53,13 +53,18 @@ type Event struct {
 	Why string
 	// Report is set for Began.
 	Report *Report
+	// Forgotten is set where the records, the reasons and Why were taken out,
+	// since a person was forgotten.
+	Forgotten bool
 }
 
 // Store keeps events, in their order. Append is all or nothing, and durable
-// when it returns.
+// when it returns. Forget takes out of the events of some links what tells whom
+// they are of, and sets Forgotten; it is durable when it returns.
 type Store interface {
 	Load(yield func(Event) error) error
 	Append(events []Event) error
+	Forget(links map[int64]bool) error
 }
 
 // State is where a pair stands.
@@ -70,6 +75,9 @@ const (
 	StateReview   State = "review"
 	StateUndone   State = "undone"
 	StateLost     State = "lost"
+	// StateForgotten is the state of a pair of which a person was forgotten: its
+	// number is left.
+	StateForgotten State = "forgotten"
 )
 
 // Entry is a pair as the ledger has it.
@@ -92,6 +100,9 @@ type Entry struct {
 // settle works out the state from what the runs and the humans said.
 func (e *Entry) settle() {
 	e.State, e.Human = e.found, false
+	if e.found == StateForgotten {
+		return
+	}
 	if n := len(e.decision); n > 0 {
 		e.Human = true
 		if e.State = StateAccepted; e.decision[n-1] == Undone {
@@ -140,12 +151,20 @@ func (l *Ledger) apply(e Event) error {
 		}
 		x := &Entry{Link: e.Link, SourceA: e.SourceA, SourceB: e.SourceB, A: e.A, B: e.B}
 		l.entries = append(l.entries, x)
+		if e.Forgotten {
+			x.found = StateForgotten
+			x.settle()
+			return nil
+		}
 		l.byPair[pairKey{e.SourceA, e.A.Reveal(), e.SourceB, e.B.Reveal()}] = x
 	}
 	if e.Link < 1 || e.Link > int64(len(l.entries)) {
 		return galien.Errorf(galien.Corrupt, "read links: event %d is of a link that does not exist; restore the vault from a backup", e.Seq)
 	}
 	x := l.entries[e.Link-1]
+	if x.found == StateForgotten {
+		return nil
+	}
 	switch e.Kind {
 	case Found, Changed:
 		x.Path, x.Weight, x.Probability, x.Reasons = e.Path, e.Weight, e.Probability, e.Reasons
@@ -214,6 +233,30 @@ func (l *Ledger) Pair(sourceA string, a vault.Identity, sourceB string, b vault.
 	return *e, true
 }
 
+// Forget takes out of the ledger whom the links of some records are of, and
+// returns how many links there were. A later run that reads the same records
+// finds them again, as new ones.
+func (l *Ledger) Forget(is func(source string, record vault.Identity) bool) (int, error) {
+	links := map[int64]bool{}
+	for _, e := range l.entries {
+		if e.State != StateForgotten && (is(e.SourceA, e.A) || is(e.SourceB, e.B)) {
+			links[e.Link] = true
+		}
+	}
+	if len(links) == 0 {
+		return 0, nil
+	}
+	if err := l.store.Forget(links); err != nil {
+		return 0, err
+	}
+	for link := range links {
+		e := l.entries[link-1]
+		delete(l.byPair, pairKey{e.SourceA, e.A.Reveal(), e.SourceB, e.B.Reveal()})
+		*e = Entry{Link: link, SourceA: e.SourceA, SourceB: e.SourceB, State: StateForgotten, found: StateForgotten}
+	}
+	return len(links), nil
+}
+
 // Prepare tells a linker what humans decided about its two sources.
 func (l *Ledger) Prepare(linker *Linker) {
 	for _, e := range l.entries {
@@ -251,7 +294,7 @@ func (l *Ledger) Record(r *Result, when time.Time, actor string) (int64, error) 
 		}
 	}
 	for _, e := range l.entries {
-		if e.SourceA == a && e.SourceB == b && !found[e] && e.found != StateLost && e.State != StateUndone {
+		if e.SourceA == a && e.SourceB == b && !found[e] && e.found != StateLost && e.found != StateForgotten && e.State != StateUndone {
 			events = append(events, Event{Kind: Lost, Run: run, Link: e.Link})
 		}
 	}
@@ -278,6 +321,8 @@ func (l *Ledger) Decide(link int64, kind Kind, when time.Time, actor, why string
 		return err
 	}
 	switch {
+	case e.State == StateForgotten:
+		return galien.Errorf(galien.NotFound, "links: a person of link %d was forgotten; nothing is left to decide", link)
 	case why == "":
 		return galien.Errorf(galien.Invalid, "links: say why, for whoever reads the ledger later")
 	case kind == Confirmed && e.State == StateAccepted, kind == Undone && e.State == StateUndone:

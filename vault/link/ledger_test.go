@@ -35,6 +35,15 @@ func (m *memory) Append(events []Event) error {
 	return nil
 }
 
+func (m *memory) Forget(links map[int64]bool) error {
+	for i, e := range m.events {
+		if links[e.Link] {
+			m.events[i].A, m.events[i].B, m.events[i].Why, m.events[i].Reasons, m.events[i].Forgotten = vault.Identity{}, vault.Identity{}, "", nil, true
+		}
+	}
+	return nil
+}
+
 var when = time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 
 func opened(t *testing.T, m *memory) *Ledger {

@@ -3,8 +3,8 @@
 // with the hash of the one before.
 //
 // It owns the file and nothing else: what the events mean is vault/link's. It
-// refuses a file in which a line was changed or taken out, and drops a batch
-// whose writing was cut short. Ids of records and what a human wrote are sealed
+// refuses a file in which a line was changed or taken out, but by its own Forget,
+// and drops a batch whose writing was cut short. Ids of records and what a human wrote are sealed
 // in a box of the vault; no identity is in the file in clear.
 //
 //	box, err := v.Box(linkfile.Name)
@@ -36,8 +36,12 @@ import (
 // Name is the name of the file in the vault's folder.
 const Name = "links.ndjson"
 
-// Format is the version of the file.
-const Format = 1
+// Format is the version of the file. The first had no links that were forgotten,
+// and is what a file without any is still written as.
+const (
+	Format      = 1
+	formatAfter = 2
+)
 
 // longestLine bounds a line.
 const longestLine = 1 << 24
@@ -61,6 +65,7 @@ type record struct {
 	Reasons     []link.Reason `json:"reasons,omitempty"`
 	Why         []byte        `json:"why,omitempty"`
 	Report      *link.Report  `json:"report,omitempty"`
+	Forgotten   bool          `json:"forgotten,omitempty"`
 	// Left is how many lines of the same batch follow.
 	Left int `json:"left,omitempty"`
 	// Format is on the first line of the file.
@@ -77,6 +82,7 @@ type Box interface {
 
 // Store is the open file, locked: one process works with it at a time.
 type Store struct {
+	path string
 	f    *os.File
 	box  Box
 	good int64  // bytes up to the end of the last whole batch
@@ -86,25 +92,38 @@ type Store struct {
 // Open opens and locks a file, and makes it if it does not exist. Busy when
 // another process has it.
 func Open(path string, box Box) (*Store, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open links: %w", err)
-	}
 	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			break
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open links: %w", err)
+		}
+		if err := lock(f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		// Another process may have put a file in the place of this one meanwhile.
+		locked, errLocked := f.Stat()
+		named, errNamed := os.Stat(path)
+		if errLocked == nil && errNamed == nil && os.SameFile(locked, named) {
+			return &Store{path: path, f: f, box: box}, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("open links: %w", err)
 		}
 	}
-	if err == nil {
-		return &Store{f: f, box: box}, nil
+}
+
+func lock(f *os.File) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return galien.Errorf(galien.Busy, "open links: another process works with them; try again when it is done")
+		case !errors.Is(err, syscall.EINTR):
+			return fmt.Errorf("open links: %w", err)
+		}
 	}
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = galien.Errorf(galien.Busy, "open links: another process works with them; try again when it is done")
-	} else {
-		err = fmt.Errorf("open links: %w", err)
-	}
-	return nil, errors.Join(err, f.Close())
 }
 
 // Close releases the file.
@@ -138,10 +157,10 @@ func (s *Store) Load(yield func(link.Event) error) error {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		var r record
 		if json.Unmarshal(line, &r) != nil || r.Before != hash || len(line) > longestLine {
-			return galien.Errorf(galien.Corrupt, "read links: line %d of %s is not what was written; restore the vault from a backup", n, filepath.Base(s.f.Name()))
+			return galien.Errorf(galien.Corrupt, "read links: line %d of %s is not what was written; restore the vault from a backup", n, filepath.Base(s.path))
 		}
-		if n == 1 && r.Format != Format {
-			return galien.Errorf(galien.Corrupt, "read links: %s is of format %d, this program reads format %d", filepath.Base(s.f.Name()), r.Format, Format)
+		if n == 1 && r.Format != Format && r.Format != formatAfter {
+			return galien.Errorf(galien.Corrupt, "read links: %s is of format %d, this program reads formats %d and %d", filepath.Base(s.path), r.Format, Format, formatAfter)
 		}
 		hash = hashOf(line)
 		e, err := s.event(r)
@@ -169,7 +188,10 @@ func place(seq int64, field string) string { return strconv.FormatInt(seq, 10) +
 func (s *Store) event(r record) (link.Event, error) {
 	e := link.Event{
 		Seq: r.Seq, Time: r.Time, Actor: r.Actor, Kind: r.Kind, Run: r.Run, Link: r.Link, SourceA: r.SourceA, SourceB: r.SourceB,
-		Path: r.Path, Decision: r.Decision, Weight: r.Weight, Probability: r.Probability, Reasons: r.Reasons, Report: r.Report,
+		Path: r.Path, Decision: r.Decision, Weight: r.Weight, Probability: r.Probability, Reasons: r.Reasons, Report: r.Report, Forgotten: r.Forgotten,
+	}
+	if r.Forgotten {
+		return e, nil
 	}
 	if r.Why != nil {
 		why, err := s.box.Open(place(r.Seq, "why"), r.Why)
@@ -232,12 +254,71 @@ func (s *Store) Append(events []link.Event) error {
 		return fmt.Errorf("write links: %w", err)
 	}
 	if s.good == 0 {
-		if err := syncFolder(filepath.Dir(s.f.Name())); err != nil {
+		if err := syncFolder(filepath.Dir(s.path)); err != nil {
 			return err
 		}
 	}
 	s.good, s.hash = s.good+int64(b.Len()), hash
 	return nil
+}
+
+// Forget takes out what tells whom some links are of: the ids, the reasons, and
+// what a human wrote. The lines stay, so that the numbers do, and are chained
+// anew; the file takes the place of the former in one step. Load must have been
+// called before, and no event of another batch is lost.
+func (s *Store) Forget(links map[int64]bool) error {
+	fail := func(err error) error { return fmt.Errorf("forget links: %w", err) }
+	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
+		return fail(err)
+	}
+	lines := bufio.NewScanner(io.LimitReader(s.f, s.good))
+	lines.Buffer(make([]byte, 0, 1<<16), longestLine+1)
+	var b bytes.Buffer
+	hash := ""
+	for lines.Scan() {
+		var r record
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return fail(galien.Errorf(galien.Corrupt, "a line is not what was written; restore the vault from a backup"))
+		}
+		if r.Format != 0 {
+			r.Format = formatAfter
+		}
+		if links[r.Link] {
+			r.A, r.B, r.Why, r.Reasons, r.Forgotten = nil, nil, nil, nil, true
+		}
+		r.Before = hash
+		line, err := json.Marshal(r)
+		if err != nil {
+			return fail(err)
+		}
+		hash = hashOf(line)
+		b.Write(append(line, '\n'))
+	}
+	if err := lines.Err(); err != nil {
+		return fail(err)
+	}
+	path := s.path
+	fresh, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fail(err)
+	}
+	// Whoever opens the file after the renaming finds it locked.
+	err = lock(fresh)
+	if err == nil {
+		_, err = fresh.Write(b.Bytes())
+	}
+	if err == nil {
+		err = fresh.Sync()
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return fail(errors.Join(err, fresh.Close(), os.Remove(path+".new")))
+	}
+	before := s.f
+	s.f, s.good, s.hash = fresh, int64(b.Len()), hash
+	return errors.Join(syncFolder(filepath.Dir(path)), before.Close())
 }
 
 // syncFolder makes a new file's place in its folder durable.

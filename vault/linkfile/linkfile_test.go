@@ -223,3 +223,78 @@ func TestFormat1(t *testing.T) {
 		t.Error("the first link is not what was written")
 	}
 }
+
+// TestForget forgets a record: its link has a number and a state alone, the other
+// has all that it had, and the file, of which no byte tells the ids, takes new
+// events.
+func TestForget(t *testing.T) {
+	path := filepath.Join(t.TempDir(), Name)
+	fill(t, path)
+	l, store := ledgerOf(t, path)
+	n, err := l.Forget(func(source string, record vault.Identity) bool { return source == "b" && record.Reveal() == "b1é\n" })
+	if err != nil || n != 1 {
+		t.Fatalf("%d links forgotten, %v", n, err)
+	}
+	check := func(l *link.Ledger) {
+		t.Helper()
+		entries := l.Entries()
+		if len(entries) != 2 || entries[0].State != link.StateAccepted || entries[0].A.Reveal() != "a0é\n" || len(entries[0].Reasons) == 0 {
+			t.Errorf("the other link is not what it was")
+		}
+		if e := entries[1]; e.State != link.StateForgotten || e.A.Reveal() != "" || e.B.Reveal() != "" || e.Reasons != nil || e.Human {
+			t.Errorf("something is left of the link: state %s", e.State)
+		}
+	}
+	check(l)
+	if err := l.Decide(2, link.Restored, when, "ada", "x"); galien.KindOf(err) != galien.NotFound {
+		t.Errorf("a decision about it: %v", err)
+	}
+	if err := l.Decide(1, link.Undone, when, "ada", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Decide(1, link.Restored, when, "ada", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path, masked{}); galien.KindOf(err) != galien.Busy {
+		t.Errorf("the new file is not locked: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, _ := ledgerOf(t, path)
+	check(again)
+	if n, err := again.Forget(func(_ string, record vault.Identity) bool { return record.Reveal() == "b1é\n" }); err != nil || n != 0 {
+		t.Errorf("forgotten twice: %d, %v", n, err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of the events of link 2 none has anything sealed.
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		if bytes.Contains(line, []byte(`"link":2`)) && (bytes.Contains(line, []byte(`"a":`)) || bytes.Contains(line, []byte(`"why":`)) || bytes.Contains(line, []byte(`"reasons":`))) {
+			t.Errorf("something is left in the file")
+		}
+	}
+	// A run of the same sources finds the pair again, as a new link.
+	k := link.New("a", "b", link.Options{})
+	for i, nir := range []string{"1870331555123", "2870331555124"} {
+		x := link.Traits{Numbers: []link.Number{{System: link.Own, Value: nir}}}
+		for side, name := range map[*link.Side]string{k.A: "a", k.B: "b"} {
+			if err := side.Add(vault.Seal(name+string(rune('0'+i))+"é\n"), x); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	again.Prepare(k)
+	r, err := k.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Record(r, when, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	if entries := again.Entries(); len(entries) != 3 || entries[1].State != link.StateForgotten || entries[2].State != link.StateAccepted {
+		t.Errorf("after a new run there are %d links", len(entries))
+	}
+}

@@ -33,6 +33,11 @@ CREATE MACRO event_id(a, b) AS (hash(a, b) >> 12)::BIGINT, (a, b, c) AS (hash(a,
   (a, b, c, d, e, f) AS (hash(a, b, c, d, e, f) >> 12)::BIGINT, (a, b, c, d, e, f, g) AS (hash(a, b, c, d, e, f, g) >> 12)::BIGINT,
   (a, b, c, d, e, f, g, h) AS (hash(a, b, c, d, e, f, g, h) >> 12)::BIGINT;
 
+-- An amount in cents, in which sums are exact.
+CREATE MACRO cents(amount) AS round(amount * 100)::BIGINT;
+-- Whether any of the amounts of a row is one.
+CREATE MACRO money(charge, base, refund) AS coalesce(charge, 0) <> 0 OR coalesce(base, 0) <> 0 OR coalesce(refund, 0) <> 0;
+
 -- The level of an ATC class, from the length of its code.
 CREATE MACRO level(atc) AS CASE length(atc) WHEN 1 THEN 1 WHEN 3 THEN 2 WHEN 4 THEN 3 WHEN 5 THEN 4 ELSE 5 END;
 
@@ -43,6 +48,7 @@ SELECT * FROM (VALUES
   (9201, 'stay in a hospital', 'Visit', 'Visit', 'Visit', 'IP'), (9202, 'outpatient care', 'Visit', 'Visit', 'Visit', 'OP'),
   (581476, 'care at home', 'Visit', 'Visit', 'Visit', 'home'),
   (9203, 'emergency care', 'Visit', 'Visit', 'Visit', 'ER'), (262, 'emergency care followed by a stay', 'Visit', 'Visit', 'Visit', 'ERIP'),
+  (44818568, 'euro', 'Currency', 'Currency', 'Currency', 'EUR'),
   (32810, 'claim', 'Type Concept', 'Type Concept', 'Type Concept', 'type'),
   (32812, 'hospital claim at discharge', 'Type Concept', 'Type Concept', 'Type Concept', 'type'),
   (32813, 'enrolment record', 'Type Concept', 'Type Concept', 'Type Concept', 'type'),

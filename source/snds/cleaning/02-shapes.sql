@@ -1,16 +1,23 @@
 -- What each unit of a source leaves behind in the store: one Parquet file a
--- table. The first five are those of a flux month (or year) of the DCIR, the
+-- table. The first six are those of a flux month (or year) of the DCIR, the
 -- others those of a year of the PMSI.
 
 -- A line of care that no rule removed, before netting. kind is PHA, UCD, CAM,
 -- BIO, TIP or PRS (a consultation), as the table it comes from; code is null
--- where only a CIP7 came. line stands for the nine keys.
+-- where only a CIP7 came. line stands for the nine keys. charge, base and refund
+-- are the amounts of the line of claim, in cents; where it has several details,
+-- one of them bears all.
 CREATE TABLE shape_care (kind VARCHAR, identity INTEGER, day DATE, code VARCHAR, cip7 VARCHAR, quantity DOUBLE,
-  executor VARCHAR, prescriber VARCHAR, flux DATE, nature BIGINT, line UBIGINT, id BIGINT);
+  executor VARCHAR, prescriber VARCHAR, flux DATE, nature BIGINT, line UBIGINT, id BIGINT, charge BIGINT, base BIGINT, refund BIGINT);
 -- The same of numbers that no beneficiary table had when the unit was read, and
 -- by how many lines of ER_PRS_F each came.
 CREATE TABLE shape_unknown_care (kind VARCHAR, psa VARCHAR, rng BIGINT, fictitious BOOLEAN, day DATE, code VARCHAR, cip7 VARCHAR, quantity DOUBLE,
-  executor VARCHAR, prescriber VARCHAR, flux DATE, nature BIGINT, line UBIGINT, id BIGINT);
+  executor VARCHAR, prescriber VARCHAR, flux DATE, nature BIGINT, line UBIGINT, id BIGINT, charge BIGINT, base BIGINT, refund BIGINT);
+-- Amounts of lines that are no care themselves: supplements (D15, D16), under the
+-- kind and code of the act that they repeat, and lines without a detail, under
+-- none. psa and rng are of numbers that no beneficiary table had.
+CREATE TABLE shape_amount (kind VARCHAR, identity INTEGER, psa VARCHAR, rng BIGINT, day DATE, code VARCHAR, cip7 VARCHAR,
+  executor VARCHAR, prescriber VARCHAR, charge BIGINT, base BIGINT, refund BIGINT);
 CREATE TABLE shape_unknown_number (psa VARCHAR, rng BIGINT, fictitious BOOLEAN, lines BIGINT);
 CREATE TABLE shape_clinic (identity INTEGER, entry DATE, leaving DATE, finess VARCHAR);
 CREATE TABLE shape_executor (executor VARCHAR, specialty BIGINT, lines BIGINT);

@@ -24,6 +24,7 @@ FROM (
   SELECT p._line, p.DCT_ORD_NUM, p.PRS_ORD_NUM, n.identity, CASE WHEN n.identity IS NULL THEN p.BEN_NIR_PSA END AS psa, p.BEN_RNG_GEM AS rng,
     coalesce(p.BEN_CDI_NIR = '08' OR p.RGM_COD = 888, false) AS fictitious,
     p.EXE_SOI_DTD AS day, p.EXE_SOI_DTF AS last_day, p.PRS_NAT_REF AS nature, p.PRS_ACT_QTE AS quantity, p.FLX_DIS_DTD AS flux,
+    cents(p.PRS_PAI_MNT) AS charge, cents(p.BSE_REM_BSE) AS base, cents(coalesce(p.BSE_REM_MNT + coalesce(p.CPL_REM_MNT, 0), p.CPL_REM_MNT)) AS refund,
     p.PFS_EXE_NUM AS executor, p.PFS_PRE_NUM AS prescriber, p.PSE_SPE_COD AS specialty, e.finess, e.clinic_stay,
     p.DPN_QLF IS NULL OR p.PRS_DPN_QLP IS NULL OR p.CPL_MAJ_TOP IS NULL OR p.CPL_AFF_COD IS NULL AS unqualified,
     p._file,
@@ -54,7 +55,7 @@ FROM (
 CREATE TEMP TABLE detailed AS
 SELECT d.kind, d.code, d.cip7, coalesce(d.quantity, c.quantity) AS quantity, c.identity, c.psa, c.rng, c.fictitious, c.day, c.executor, c.prescriber,
   c.flux, c.nature, c.rule, c.removed_by, c.day IS NULL AS orphan, d._file, d._line, d.DCT_ORD_NUM, d.PRS_ORD_NUM,
-  event_id(d._line, d.kind, d.nth, d.code, d.cip7, d.quantity) AS id
+  event_id(d._line, d.kind, d.nth, d.code, d.cip7, d.quantity) AS id, c.charge, c.base, c.refund
 FROM (
   SELECT 'PHA' AS kind, $line, PHA_ORD_NUM AS nth, _file, PHA_ACT_QSN::DOUBLE AS quantity,
     CASE WHEN c13 IS NOT NULL AND (padded IS NULL OR NOT $D08) THEN c13 WHEN c13 IS NULL AND NOT $D09 THEN PHA_PRS_IDE END AS code,
@@ -77,27 +78,51 @@ LEFT JOIN claim c ON $on(c, d);
 -- Consultations and visits are lines without a detail.
 INSERT INTO detailed
 SELECT 'PRS', nature::VARCHAR, NULL, quantity, identity, psa, rng, fictitious, day, executor, prescriber, flux, nature, rule, removed_by, false, _file,
-  _line, DCT_ORD_NUM, PRS_ORD_NUM, event_id(_line, 'PRS')
+  _line, DCT_ORD_NUM, PRS_ORD_NUM, event_id(_line, 'PRS'), charge, base, refund
 FROM claim WHERE nature IN (1110, 1111, 1112);
+
+-- Lines with several details. Their amounts are the line's, and one detail bears
+-- them: the first by kind and code, so that a correction falls on the same one.
+CREATE TEMP TABLE several AS
+SELECT $line, count(*) FILTER (kind <> 'PRS') AS details, count(*) FILTER (kind = 'PHA') AS pha, count(*) FILTER (kind = 'UCD') AS ucd,
+  count(*) FILTER (kind = 'CAM') AS cam, count(*) FILTER (kind = 'BIO') AS bio, count(*) FILTER (kind = 'TIP') AS tip
+FROM detailed GROUP BY $line HAVING count(*) > 1;
+
+CREATE TEMP TABLE bearer AS
+SELECT $line, arg_min(id, (kind, coalesce(cip7, CASE WHEN kind = 'PHA' THEN code[6:12] ELSE code END), id)) AS id
+FROM detailed d SEMI JOIN several s ON $on(s, d) GROUP BY $line;
+
+CREATE TEMP VIEW borne AS
+SELECT d.* EXCLUDE (charge, base, refund), b.id IS NULL OR b.id = d.id AS bears,
+  CASE WHEN bears THEN d.charge END AS charge, CASE WHEN bears THEN d.base END AS base, CASE WHEN bears THEN d.refund END AS refund
+FROM detailed d LEFT JOIN bearer b ON $on(b, d);
 
 -- Details that are the same in all that was read: they keep apart by their place.
 CREATE TEMP TABLE repeated AS
 SELECT id FROM detailed WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan GROUP BY id HAVING count(*) > 1;
 
 CREATE TEMP VIEW kept_detail AS
-SELECT * FROM detailed d ANTI JOIN repeated r ON r.id = d.id
+SELECT * FROM borne d ANTI JOIN repeated r ON r.id = d.id
 WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan
 UNION ALL
-SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id ORDER BY day, executor, prescriber, nature, rng, identity, psa)) AS id) FROM detailed d SEMI JOIN repeated r ON r.id = d.id
+SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id ORDER BY day, executor, prescriber, nature, rng, identity, psa)) AS id) FROM borne d SEMI JOIN repeated r ON r.id = d.id
 WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan;
 
 CREATE TEMP VIEW out_care AS
-SELECT kind, identity, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id
+SELECT kind, identity, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id, charge, base, refund
 FROM kept_detail WHERE removed_by IS NULL;
 
 CREATE TEMP VIEW out_unknown_care AS
-SELECT kind, psa, rng, fictitious, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id
+SELECT kind, psa, rng, fictitious, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id, charge, base, refund
 FROM kept_detail WHERE removed_by = 'P06';
+
+CREATE TEMP VIEW out_amount AS
+SELECT kind, identity, psa, rng, day, code, cip7, executor, prescriber, charge, base, refund
+FROM borne WHERE (removed_by IN ('D15', 'D16') OR removed_by = 'P06' AND rule IN ('D15', 'D16')) AND NOT orphan AND money(charge, base, refund)
+UNION ALL
+SELECT NULL, identity, psa, rng, day, NULL, NULL, executor, prescriber, charge, base, refund
+FROM claim c ANTI JOIN detailed d ON $on(d, c)
+WHERE (removed_by IS NULL OR removed_by IN ('D15', 'D16') OR removed_by = 'P06' AND (rule IS NULL OR rule IN ('D15', 'D16'))) AND money(charge, base, refund);
 
 CREATE TEMP VIEW out_unknown_number AS
 SELECT psa, rng, fictitious, count(*) AS lines FROM claim WHERE removed_by = 'P06' GROUP BY ALL;
@@ -131,13 +156,8 @@ UNION ALL
 SELECT 'D19', 'ER_' || kind || '_F', count(*), count(*) FROM detailed WHERE orphan GROUP BY kind
 UNION ALL
 SELECT 'D13', 'ER_' || kind || '_F', sum(n), 0
-FROM (
-  SELECT unnest(['PHA', 'UCD', 'CAM', 'BIO', 'TIP']) AS kind, unnest([pha, ucd, cam, bio, tip]) AS n, lines
-  FROM (
-    SELECT count(*) AS lines, count(*) FILTER (kind = 'PHA') AS pha, count(*) FILTER (kind = 'UCD') AS ucd, count(*) FILTER (kind = 'CAM') AS cam,
-      count(*) FILTER (kind = 'BIO') AS bio, count(*) FILTER (kind = 'TIP') AS tip
-    FROM detailed WHERE kind <> 'PRS' GROUP BY $line HAVING count(*) > 1))
-WHERE n > 1 OR kind = 'TIP' AND n > 0 AND lines > 1
+FROM (SELECT unnest(['PHA', 'UCD', 'CAM', 'BIO', 'TIP']) AS kind, unnest([pha, ucd, cam, bio, tip]) AS n, details FROM several WHERE details > 1)
+WHERE n > 1 OR kind = 'TIP' AND n > 0
 GROUP BY kind
 UNION ALL
 SELECT 'D08', 'ER_PHA_F', count(*), 0 FROM er_pha_f WHERE $D08 AND PHA_PRS_C13[1:6] = '000000'

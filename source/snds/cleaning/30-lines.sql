@@ -7,16 +7,27 @@ CREATE TABLE translation AS
 SELECT lpad(PHA_PRS_IDE, 7, '0') AS cip7, min(PHA_CIP_C13) AS cip13 FROM ir_pha_r WHERE PHA_PRS_IDE IS NOT NULL GROUP BY ALL;
 
 CREATE VIEW line AS
-SELECT l.kind, b.person_id, l.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)) AS code, l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id, l.part
+SELECT l.kind, b.person_id, l.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)) AS code, l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id,
+  l.charge, l.base, l.refund, l.part
 FROM every_care l
 JOIN beneficiary b ON b.identity = l.identity
 LEFT JOIN translation r ON r.cip7 = l.cip7
 UNION ALL
 -- A number that a beneficiary table knows by now.
-SELECT l.kind, b.person_id, b.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)), l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id, l.part
+SELECT l.kind, b.person_id, b.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)), l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id,
+  l.charge, l.base, l.refund, l.part
 FROM every_unknown_care l
 JOIN beneficiary b ON b.psa = l.psa AND b.rng IS NOT DISTINCT FROM l.rng
 LEFT JOIN translation r ON r.cip7 = l.cip7;
+
+-- Amounts of lines that are no care themselves.
+CREATE VIEW amount AS
+SELECT a.kind, a.person_id, a.day, coalesce(a.code, r.cip13, cip13_of(a.cip7)) AS code, a.executor, a.prescriber, a.charge, a.base, a.refund, a.part
+FROM (
+  SELECT a.*, b.person_id FROM every_amount a JOIN beneficiary b ON b.identity = a.identity
+  UNION ALL
+  SELECT a.*, b.person_id FROM every_amount a JOIN beneficiary b ON b.psa = a.psa AND b.rng IS NOT DISTINCT FROM a.rng WHERE a.identity IS NULL) a
+LEFT JOIN translation r ON r.cip7 = a.cip7;
 
 -- What becomes of a stay: M09, its number is that of twins of the same sex; P06,
 -- of nobody.

@@ -16,7 +16,9 @@ SELECT c.* FROM care_line c SEMI JOIN corrected_act a
 CREATE TABLE netted AS
 SELECT kind, person_id, CASE WHEN $D06 THEN NULL ELSE identity END AS identity, day, code, executor, prescriber,
   min(id) FILTER (quantity > 0) AS id, sum(quantity) AS net, sum(quantity) FILTER (quantity > 0) AS positive, count(*) AS lines, count(*) FILTER (quantity < 0) AS negatives,
-  min(quantity) AS lowest, max(quantity) AS highest
+  min(quantity) AS lowest, max(quantity) AS highest,
+  sum(charge)::BIGINT AS charge, sum(base)::BIGINT AS base, sum(refund)::BIGINT AS refund,
+  sum(charge) FILTER (quantity > 0)::BIGINT AS positive_charge, sum(base) FILTER (quantity > 0)::BIGINT AS positive_base, sum(refund) FILTER (quantity > 0)::BIGINT AS positive_refund
 FROM corrected_line GROUP BY ALL;
 
 -- A cancelled line whose flux month also brings, from the same executor and in
@@ -54,13 +56,16 @@ FROM netted n;
 
 -- A rule that is off nets nothing: its negative lines are forgotten.
 CREATE TABLE net_care AS
-SELECT kind, person_id, day, code, executor, prescriber, id,
-  CASE WHEN (rule = 'D02' AND NOT $D02) OR (rule = 'D03' AND NOT $D03) OR (rule = 'D04' AND NOT $D04) OR (rule = 'D05' AND NOT $D05)
-    OR (rule = 'D07' AND NOT $D07) THEN positive ELSE net END AS quantity
-FROM correction;
+SELECT kind, person_id, day, code, executor, prescriber, id, CASE WHEN off THEN positive ELSE net END AS quantity,
+  CASE WHEN off THEN positive_charge ELSE charge END AS charge, CASE WHEN off THEN positive_base ELSE base END AS base,
+  CASE WHEN off THEN positive_refund ELSE refund END AS refund
+FROM (
+  SELECT *, (rule = 'D02' AND NOT $D02) OR (rule = 'D03' AND NOT $D03) OR (rule = 'D04' AND NOT $D04) OR (rule = 'D05' AND NOT $D05)
+    OR (rule = 'D07' AND NOT $D07) AS off
+  FROM correction);
 
 CREATE VIEW uncorrected_line AS
-SELECT c.kind, c.person_id, c.day, c.code, c.executor, c.prescriber, c.quantity, c.id
+SELECT c.kind, c.person_id, c.day, c.code, c.executor, c.prescriber, c.quantity, c.id, c.charge, c.base, c.refund
 FROM care_line c ANTI JOIN corrected_act a
   ON c.kind = a.kind AND c.person_id = a.person_id AND c.day = a.day AND c.code IS NOT DISTINCT FROM a.code
   AND c.executor IS NOT DISTINCT FROM a.executor AND c.prescriber IS NOT DISTINCT FROM a.prescriber
@@ -68,13 +73,15 @@ FROM care_line c ANTI JOIN corrected_act a
 WHERE c.quantity > 0;
 
 -- Care as it was given. Two true identical dispensings stay two (D11); without
--- that rule one of them is lost, as by a DISTINCT.
+-- that rule one of them is lost, as by a DISTINCT. The amounts are those of all
+-- its lines, corrections included.
 CREATE VIEW clean_care AS
-SELECT kind, person_id, day, code, executor, prescriber, quantity, id FROM net_care WHERE quantity > 0
+SELECT kind, person_id, day, code, executor, prescriber, quantity, id, charge, base, refund FROM net_care WHERE quantity > 0
 UNION ALL
 SELECT * FROM uncorrected_line WHERE $D11
 UNION ALL
-SELECT * EXCLUDE (id), min(id) FROM uncorrected_line WHERE NOT $D11 GROUP BY ALL;
+SELECT * EXCLUDE (id, charge, base, refund), min(id), sum(charge)::BIGINT, sum(base)::BIGINT, sum(refund)::BIGINT
+FROM uncorrected_line WHERE NOT $D11 GROUP BY ALL;
 
 INSERT INTO ledger
 SELECT rule, 'ER_' || kind || '_F',

@@ -2,7 +2,9 @@
 -- change: all lines of a person, day and professional of whom they have a line.
 
 CREATE TABLE touched AS
-SELECT DISTINCT person_id, day, executor FROM line WHERE part <> 'common';
+SELECT DISTINCT person_id, day, executor FROM line WHERE part <> 'common'
+UNION
+SELECT person_id, day, executor FROM amount WHERE part <> 'common';
 
 -- What a negative line is counted as (D04, D05) hangs on the lines around it: of
 -- the same professional within a fortnight. Those that may be counted otherwise
@@ -31,3 +33,7 @@ SEMI JOIN (SELECT person_id FROM cyproterone SEMI JOIN touched USING (person_id,
 CREATE TABLE touched_line AS
 SELECT l.* FROM line l
 SEMI JOIN (SELECT DISTINCT * FROM touched) t ON t.person_id = l.person_id AND t.day = l.day AND t.executor IS NOT DISTINCT FROM l.executor;
+
+CREATE TABLE touched_amount AS
+SELECT a.* FROM amount a
+SEMI JOIN (SELECT DISTINCT * FROM touched) t ON t.person_id = a.person_id AND t.day = a.day AND t.executor IS NOT DISTINCT FROM a.executor;
