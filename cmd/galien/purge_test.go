@@ -385,7 +385,7 @@ func TestPurgeKilled(t *testing.T) {
 		step string
 		done bool // whether the lake is the purged one
 	}{
-		{"indexes", false}, {"rename CURRENT", false}, {"sync CURRENT", true}, {"leftovers", true}, {"certificate", true}, {"tombstones", true}, {"end", true},
+		{"indexes", false}, {"rename CURRENT", false}, {"sync CURRENT", true}, {"leftovers", true}, {"ledger", true}, {"certificate", true}, {"tombstones", true}, {"end", true},
 	} {
 		hub := copied()
 		child := process(t)
