@@ -127,7 +127,8 @@ func Linkage(t Table, main, control, known []int, targets int, r Random) Finding
 	for _, target := range sample(main, targets, r) {
 		found, linked := link(target)
 		f.Main.add(linked && found == target)
-		f.Naive.add(r.IntN(len(main)) == r.IntN(len(main)))
+		one, other := r.IntN(len(main)), r.IntN(len(main))
+		f.Naive.add(one == other)
 	}
 	for _, target := range sample(control, targets, r) {
 		_, linked := link(target)
