@@ -133,7 +133,7 @@ func TestOppositions(t *testing.T) {
 
 // Only residents of the permit's areas are there.
 func TestAreas(t *testing.T) {
-	enginetest.Areas(t, 1, 10, snapshotAndEngine(t))
+	enginetest.Areas(t, 1, 5, snapshotAndEngine(t))
 }
 
 // What the vocabulary cannot resolve is refused.
