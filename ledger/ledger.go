@@ -73,7 +73,10 @@ type Ask struct {
 	Threshold                         int64
 	// Everyone is all whom the question could count.
 	Everyone Vector
-	Numbers  []Number
+	// EveryoneKey is the key of that count where it is one of the numbers: it is
+	// known, and so shown.
+	EveryoneKey Key
+	Numbers     []Number
 	Sums     []Sum
 	// Table says that the numbers were cleared together: one that is withheld
 	// there does not stand in the way of the others of the same answer.
@@ -356,7 +359,8 @@ func (j *judgement) decide(i int) {
 		j.write(out, -1)
 		return
 	}
-	if j.follows(i) {
+	everyone := n.Key == j.ask.EveryoneKey && n.Key != Key{} && n.Of.apart(j.ask.Everyone) == 0
+	if everyone || j.follows(i) {
 		show(-1)
 		return
 	}

@@ -159,6 +159,22 @@ func TestSums(t *testing.T) {
 	}
 }
 
+// The count of everyone is known, and a part of it that another leaves too.
+func TestEveryone(t *testing.T) {
+	l := opened(t, memory(t))
+	a := askOf(Ground{Snapshot: "s"}, one(1, span(0, 2000)), one(2, span(0, 900)), one(3, span(900, 2000)))
+	a.Sums = []Sum{{Total: 0, Parts: []int{1, 2}}}
+	if d := l.must(t, a); d[0].Open() || d[2].Open() {
+		t.Errorf("a cohort of everyone: %+v", d)
+	}
+	l, a.EveryoneKey = opened(t, memory(t)), Key{1}
+	for i, d := range l.must(t, a) {
+		if !d.Open() {
+			t.Errorf("number %d: %+v", i, d)
+		}
+	}
+}
+
 // The same question has the same answer and no second record, from another
 // process too; another scope is another question.
 func TestSameQuestion(t *testing.T) {

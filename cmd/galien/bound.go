@@ -210,7 +210,8 @@ func (b boundTable) notes() []string {
 func (q *question) bind(ctx context.Context, t *tabulated, cleared disclosure.Cleared) (boundTable, error) {
 	var v vectors
 	counts, rows := t.definition.def.Counts(), cleared.Cells()
-	ask := ledger.Ask{Everyone: v.of(&t.behind.observed), Table: true}
+	ask := ledger.Ask{Everyone: v.of(&t.behind.observed), Table: true,
+		EveryoneKey: ledger.Key(counts.Cell(t.by, slices.Repeat([]string{cohort.Total}, len(t.by)), true))}
 	days := map[string]int64{}
 	for _, c := range t.cells {
 		days[strings.Join(c.Keys, "\x00")] = c.PersonDays
