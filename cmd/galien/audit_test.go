@@ -146,7 +146,7 @@ func TestProveUses(t *testing.T) {
 	if code, _, errs := galienRun(t, number+"\n"+numberOf(t, hub, 8)+"\n", "audit", "prove", hub, "--source", "omop", "--out", file("two")); code != 2 || !strings.Contains(errs, "one person") {
 		t.Errorf("two numbers: exit %d, %s", code, errs)
 	}
-	if code, _, errs := galienRun(t, "nobody\n", "audit", "prove", hub, "--source", "omop", "--out", file("none")); code != 3 || strings.Contains(errs, "nobody") {
+	if code, _, errs := galienRun(t, "987654321\n", "audit", "prove", hub, "--source", "omop", "--out", file("none")); code != 3 || strings.Contains(errs, "987654321") {
 		t.Errorf("an unknown number: exit %d, %s", code, errs)
 	}
 	// The log says that it was asked, and of nobody.

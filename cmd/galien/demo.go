@@ -302,6 +302,8 @@ func (d *demo) journey(ctx context.Context, known truth) (err error) {
 	}
 	say("Release that table", 0, 14,
 		"release", hub, "--permit", aggregates, "--cohort", cohort(snds.FirstDose), "--by", "sex,age_group", "--out", d.path("answers", "release"))
+	say("Attack the extract as a determined reader would, each attack beside a control", 0, 14,
+		"attack", hub, "--permit", researcher, "--extract", d.path("answers", "extract"), "--out", d.path("answers", "scorecard"))
 	say("Check every file of the hub", 0, 12, "fsck", hub)
 	say("The last entries of the audit log", 0, 12, "audit", "show", hub, "--limit", "6")
 	say("Verify the audit log", 0, 4, "audit", "verify", hub)

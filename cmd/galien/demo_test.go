@@ -32,7 +32,7 @@ func TestDemo(t *testing.T) {
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	out, code := run("demo")
-	if code != 0 || !strings.Contains(out, "All 27 steps") {
+	if code != 0 || !strings.Contains(out, "All 28 steps") {
 		t.Fatalf("exit code %d:\n%s", code, out)
 	}
 	for _, shown := range []string{"the true ones, on the true days", "withheld", "does not allow procedure_occurrence", "rows are in quarantine",
