@@ -52,7 +52,7 @@ leaves by galien airlock. Both are in the public register (galien airlock regist
 				}
 			}
 			if published == 0 && bound.withheld > 0 {
-				return galien.Errorf(galien.Withheld, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
+				return galien.Errorf(galien.Denied, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
 			}
 			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(bound.Cells())), "published": strconv.Itoa(published), "ledger": bound.reference}
 			files, decision, err := release.Make(bound.Cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
