@@ -77,7 +77,7 @@ type Ask struct {
 	// known, and so shown.
 	EveryoneKey Key
 	Numbers     []Number
-	Sums     []Sum
+	Sums        []Sum
 	// Table says that the numbers were cleared together: one that is withheld
 	// there does not stand in the way of the others of the same answer.
 	Table bool
