@@ -283,7 +283,7 @@ func TestReviewersAreBlindAndOthers(t *testing.T) {
 		t.Errorf("after two: %+v, %v", s, err)
 	}
 	wantKind(t, "a third verdict of the first", judge("anne"), galien.Denied)
-	h.review("claude", v.Group, airlock.Accept, airlock.Accepted)
+	h.review("camille", v.Group, airlock.Accept, airlock.Accepted)
 	wantKind(t, "a fourth", judge("denis"), galien.Conflict)
 	if _, err := h.as("steward").Release(ctx, v.Group, filepath.Join(t.TempDir(), "out")); err != nil {
 		t.Errorf("two of three accepted: %v", err)

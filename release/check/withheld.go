@@ -208,8 +208,7 @@ const maxTogether = 60
 // shown. Cells that share no line are looked at apart.
 func (c *run) together(g *grid, j int, cells map[string]*cell, lines map[string]*line) {
 	group := map[*cell]*cell{}
-	var root func(x *cell) *cell
-	root = func(x *cell) *cell {
+	root := func(x *cell) *cell {
 		for group[x] != nil && group[x] != x {
 			x = group[x]
 		}
