@@ -112,12 +112,12 @@ var policy = map[string]rule{
 	// faces
 	"api": {third: []string{xsys}},
 
-	"synth":      {first: []string{"cdm", "synth/life"}},
-	"synth/life": {},
-	"synth/snds": {first: []string{"synth/life"}},
-	"examples":   {},
+	"synth":             {first: []string{"cdm", "synth/life"}},
+	"synth/life":        {},
+	"synth/snds":        {first: []string{"synth/life"}},
+	"examples":          {},
 	"cmd/galien-verify": {},
-	"cmd/galien": {first: []string{"*"}, third: []string{arrow, cobra, humanize, progress, xterm}, cgo: true, clock: true},
+	"cmd/galien":        {first: []string{"*"}, third: []string{arrow, cobra, humanize, progress, xterm}, cgo: true, clock: true},
 }
 
 // walls are dependencies that must not exist, however indirect.

@@ -157,8 +157,8 @@ func TestReasons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(reasons) != 20 {
-		t.Errorf("%d codes, want the 20 that the format's page lists", len(reasons))
+	if len(reasons) != 21 {
+		t.Errorf("%d codes, want the 21 that the format's page lists", len(reasons))
 	}
 	for code := range reasons {
 		if !strings.Contains(string(doc), "| `"+string(code)+"` |") {
