@@ -61,15 +61,16 @@ const (
 var policy = map[string]rule{
 	"":        {pure: true},
 	"refdata": {},
+	"durable": {third: []string{xsys}},
 
 	// receive, standardise
 	"cdm":                {pure: true},
 	"cdm/gen":            {first: []string{"cdm", "refdata"}},
-	"vault":              {third: []string{circl, sqlite, xcrypto, xtext}},
+	"vault":              {first: []string{"durable"}, third: []string{circl, sqlite, xcrypto, xtext}},
 	"vault/link":         {first: []string{"vault"}, pure: true},
-	"vault/linkfile":     {first: []string{"vault", "vault/link"}},
+	"vault/linkfile":     {first: []string{"durable", "vault", "vault/link"}},
 	"source/identity":    {first: []string{"source/pmsi", "vault", "vault/link"}, cgo: true},
-	"source":             {first: []string{"cdm"}},
+	"source":             {first: []string{"durable", "cdm"}},
 	"source/omop":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "vault"}, third: []string{arrow}, cgo: true},
 	"source/codes":       {first: []string{"lake", "lake/duck", "source", "vocab"}, cgo: true},
 	"source/mappingtest": {first: []string{"lake/duck", "source"}, cgo: true},
@@ -78,13 +79,13 @@ var policy = map[string]rule{
 	"source/pmsi":        {first: []string{"cdm", "lake", "lake/writer", "lake/duck", "source", "source/codes", "vault", "vocab"}, cgo: true},
 	"source/pmsi/gen":    {first: []string{"refdata"}},
 	"vocab/vocabtest":    {},
-	"vocab":              {first: []string{"cdm", "cohort", "lake", "lake/writer", "lake/duck", "source"}, cgo: true},
-	"lake":               {first: []string{"cdm"}, third: []string{arrow}},
+	"vocab":              {first: []string{"durable", "cdm", "cohort", "lake", "lake/writer", "lake/duck", "source"}, cgo: true},
+	"lake":               {first: []string{"durable", "cdm"}, third: []string{arrow}},
 	"lake/duck":          {first: []string{"cdm", "lake"}, third: []string{duckdbGo}, cgo: true},
 	"lake/writer":        {first: []string{"cdm", "lake", "lake/duck"}, third: []string{duckdbGo}, cgo: true},
 
 	// govern
-	"audit":         {third: []string{xmod, xsys}},
+	"audit":         {first: []string{"durable"}, third: []string{xmod, xsys}},
 	"permit":        {first: []string{"audit", "cdm", "permit/policy"}, third: []string{yaml, sqlite}},
 	"permit/policy": {third: []string{cedar}, pure: true},
 
@@ -103,11 +104,11 @@ var policy = map[string]rule{
 	"study":              {first: []string{"cohort", "disclosure"}, third: []string{gonum}},
 	"disclosure":         {pure: true},
 	"disclosure/outputs": {first: []string{"disclosure"}, pure: true},
-	"release":            {first: []string{"disclosure", "study"}},
+	"release":            {first: []string{"durable", "disclosure", "study"}},
 	"release/check":      {first: []string{"disclosure", "disclosure/outputs"}, third: []string{xnet, yaml}, pure: true},
-	"release/airlock":    {first: []string{"audit", "permit", "release", "release/check"}, third: []string{xsys}},
+	"release/airlock":    {first: []string{"durable", "audit", "permit", "release", "release/check"}, third: []string{xsys}},
 	"attack":             {first: []string{"cohort"}, third: []string{gonum}, pure: true},
-	"ledger":             {third: []string{roaring, xsys}},
+	"ledger":             {first: []string{"durable"}, third: []string{roaring, xsys}},
 
 	// faces
 	"api": {third: []string{xsys}},

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"galien"
+	"galien/durable"
 )
 
 // The files of a log folder.
@@ -366,27 +367,11 @@ func (l *Log) lock(ctx context.Context, how int) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock audit log: %w", err)
 	}
-	deadline := time.NewTimer(lockWait)
-	defer deadline.Stop()
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock audit log: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-deadline.C:
-			f.Close()
-			return nil, galien.Errorf(galien.Busy, "lock audit log: another process keeps it; try again")
-		case <-time.After(pause):
-		}
+	if err := durable.Lock(ctx, f, how == unix.LOCK_EX, lockWait); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock audit log: %w", err)
 	}
+	return func() { f.Close() }, nil
 }
 
 // createFile writes a new file, durably; it fails if there is one.
@@ -422,16 +407,7 @@ func replaceFile(dir, name string, content []byte, step func(string)) error {
 		return err
 	}
 	step("sync " + name)
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.SyncFolder(dir)
 }
 
 // missing is the error of a log file that cannot be opened: Corrupt when it is

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"galien"
+	"galien/durable"
 )
 
 // Class is a kind of events that are kept for the same time.
@@ -324,7 +325,7 @@ func (l *Log) prune(ctx context.Context, gone spans) error {
 		return fmt.Errorf("remove audit entries: %w", err)
 	}
 	l.step("sync pruned entries")
-	if err := syncDir(l.dir); err != nil {
+	if err := durable.SyncFolder(l.dir); err != nil {
 		return fmt.Errorf("remove audit entries: %w", err)
 	}
 	return nil

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"galien"
+	"galien/durable"
 )
 
 // Where the lists of persons are kept, and what they start with.
@@ -186,7 +187,7 @@ func (l *Log) Uses(rand io.Reader) (*Uses, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make audit lists: %w", err)
 	}
-	if err := syncDir(l.dir); err != nil {
+	if err := durable.SyncFolder(l.dir); err != nil {
 		return nil, fmt.Errorf("make audit lists: %w", err)
 	}
 	fresh, name := make([]byte, sha256.Size), make([]byte, 8)
@@ -206,7 +207,7 @@ func (l *Log) Uses(rand io.Reader) (*Uses, error) {
 	if err := os.Link(tmp, filepath.Join(dir, usesKey)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make audit lists: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return nil, fmt.Errorf("make audit lists: %w", err)
 	}
 	return u, u.readKey(dir)
@@ -306,7 +307,7 @@ func (u *Uses) write(prefix string, nonce []byte, in *Persons) (use, error) {
 		if err := createFile(filepath.Join(dir, name), string(content)); err != nil {
 			return use{}, fmt.Errorf("write audit list: %w", err)
 		}
-		if err := syncDir(dir); err != nil {
+		if err := durable.SyncFolder(dir); err != nil {
 			return use{}, fmt.Errorf("write audit list: %w", err)
 		}
 		return out, nil
@@ -320,7 +321,7 @@ func (u *Uses) write(prefix string, nonce []byte, in *Persons) (use, error) {
 	if err := os.Rename(tmp, filepath.Join(dir, name)); err != nil {
 		return use{}, fmt.Errorf("write audit list: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return use{}, fmt.Errorf("write audit list: %w", err)
 	}
 	return out, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"galien"
+	"galien/durable"
 )
 
 // A purge takes rows out of every snapshot that is kept. A snapshot is named by
@@ -144,7 +145,7 @@ func (t *Tx) Purge(list []Rewritten, files []PurgedFile, persons int64, note str
 		return err
 	}
 	for _, dir := range []string{filesDir, snapshotsDir} {
-		if err := syncDir(t.lake.path(dir)); err != nil {
+		if err := durable.SyncFolder(t.lake.path(dir)); err != nil {
 			return fmt.Errorf("purge: %w", err)
 		}
 	}

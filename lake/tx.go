@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"galien"
+	"galien/durable"
 )
 
 // Tx is the making of one snapshot. It holds the lake's lock: at most one Tx
@@ -243,7 +244,7 @@ func (t *Tx) publish(m Manifest, there map[string]bool) error {
 	if err := t.lake.step("sync files"); err != nil {
 		return err
 	}
-	return syncDir(t.lake.path(filesDir))
+	return durable.SyncFolder(t.lake.path(filesDir))
 }
 
 // Close releases the lock and removes what was not committed.
@@ -374,7 +375,7 @@ func (l *Lake) writeDurably(name string, content []byte) error {
 	if err := l.step("sync " + name); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // step lets a test stop the commit before a durable step.
@@ -383,17 +384,4 @@ func (l *Lake) step(name string) error {
 		return nil
 	}
 	return l.fault(name)
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if e := d.Close(); err == nil {
-		err = e
-	}
-	return err
 }

@@ -18,9 +18,9 @@ import (
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
-	"golang.org/x/sys/unix"
 
 	"galien"
+	"galien/durable"
 )
 
 // The files of a ledger's folder.
@@ -109,31 +109,11 @@ func (l *Ledger) lock(ctx context.Context, exclusive bool) (unlock func(), err e
 	if err != nil {
 		return nil, fmt.Errorf("lock ledger: %w", err)
 	}
-	how := unix.LOCK_SH
-	if exclusive {
-		how = unix.LOCK_EX
+	if err := durable.Lock(ctx, f, exclusive, lockWait); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock ledger: %w", err)
 	}
-	deadline := time.NewTimer(lockWait)
-	defer deadline.Stop()
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock ledger: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-deadline.C:
-			f.Close()
-			return nil, galien.Errorf(galien.Busy, "lock ledger: another process keeps it; try again")
-		case <-time.After(pause):
-		}
-	}
+	return func() { f.Close() }, nil
 }
 
 // reference names a record by its index and its hash.
@@ -283,7 +263,7 @@ func (l *Ledger) append(r *Record, vectors []Vector) error {
 		return fmt.Errorf("write ledger: %w", err)
 	}
 	if l.size == 0 {
-		if err := syncDir(l.dir); err != nil {
+		if err := durable.SyncFolder(l.dir); err != nil {
 			return err
 		}
 	}
@@ -303,29 +283,10 @@ func (l *Ledger) writeSets(index int64, vectors []Vector) (string, error) {
 	}
 	sum := hashOf(b.Bytes())
 	path := l.setsPath(index, sum)
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := durable.Replace(path, b.Bytes()); err != nil {
 		return "", fmt.Errorf("write ledger: %w", err)
 	}
-	_, err = f.Write(b.Bytes())
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("write ledger: %w", err)
-	}
-	return sum, syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err == nil {
-		err = errors.Join(d.Sync(), d.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("write ledger: %w", err)
-	}
-	return nil
+	return sum, nil
 }
 
 // sweep removes files of sets that no record names: what a crash left, of an

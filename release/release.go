@@ -33,6 +33,7 @@ import (
 
 	"galien"
 	"galien/disclosure"
+	"galien/durable"
 	"galien/study"
 )
 
@@ -224,8 +225,8 @@ func Place(dir string, files []File) (err error) {
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	if err := syncFolder(temp); err != nil {
-		return err
+	if err := durable.SyncFolder(temp); err != nil {
+		return fmt.Errorf("release: %w", err)
 	}
 	if exists { // empty: Remove refuses any other
 		if err := os.Remove(dir); err != nil {
@@ -235,7 +236,10 @@ func Place(dir string, files []File) (err error) {
 	if err := os.Rename(temp, dir); err != nil {
 		return fmt.Errorf("release: put the folder in place: %w", err)
 	}
-	return syncFolder(parent)
+	if err := durable.SyncFolder(parent); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return nil
 }
 
 func writeFile(dir, name string, content []byte) error {
@@ -243,27 +247,8 @@ func writeFile(dir, name string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
+	if err := durable.Create(path, content, 0o644); err != nil {
 		return fmt.Errorf("release: %w", err)
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("release: write %s: %w", filepath.Base(path), err)
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("release: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("release: flush folder: %w", err)
 	}
 	return nil
 }

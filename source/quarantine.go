@@ -33,6 +33,7 @@ import (
 	"strings"
 
 	"galien"
+	"galien/durable"
 )
 
 // Code says why a row is in quarantine. The list is closed.
@@ -171,7 +172,7 @@ func (x *Index) Seal() (id string, rows int64, err error) {
 		err = os.Rename(x.f.Name(), filepath.Join(x.dir, id+indexExt))
 	}
 	if err == nil {
-		err = syncDir(x.dir)
+		err = durable.SyncFolder(x.dir)
 	}
 	if err != nil {
 		return "", 0, fmt.Errorf("write quarantine: %w", errors.Join(err, removeIfThere(x.f.Name())))
@@ -211,14 +212,6 @@ func removeIfThere(path string) error {
 		return err
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // ReadIndex yields the rejections of an index, in the order of writing. The id

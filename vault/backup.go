@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"galien"
+	"galien/durable"
 )
 
 // Backup writes a copy of the store, as it is at this moment, to a new file. It
@@ -34,7 +35,7 @@ func (v *Vault) Backup(ctx context.Context, path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err == nil {
-		err = errors.Join(f.Sync(), f.Close(), syncFolder(filepath.Dir(path)))
+		err = errors.Join(f.Sync(), f.Close(), durable.SyncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
 		return fmt.Errorf("back up vault: %w", err)
@@ -65,7 +66,7 @@ func Restore(dir, path string) error {
 		err = errors.Join(err, db.Close())
 	}
 	if err == nil {
-		err = errors.Join(os.Rename(fresh, store), syncFolder(dir))
+		err = errors.Join(os.Rename(fresh, store), durable.SyncFolder(dir))
 	}
 	if err != nil {
 		for _, suffix := range []string{"", "-wal", "-shm"} {

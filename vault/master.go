@@ -20,6 +20,7 @@ import (
 	"github.com/cloudflare/circl/secretsharing"
 
 	"galien"
+	"galien/durable"
 )
 
 // Share is one part of the secret that opens a vault. It cannot be printed by
@@ -207,15 +208,11 @@ func readKeyFile(path string) (Share, error) {
 
 // writeKeyFile writes a new key file, durably.
 func writeKeyFile(path string, s Share) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err := durable.Create(path, []byte(s.Text()+"\n"), 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return galien.Errorf(galien.Conflict, "write key file: %s already exists", path)
 	}
 	if err != nil {
-		return fmt.Errorf("write key file: %w", err)
-	}
-	_, err = f.WriteString(s.Text() + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write key file: %w", err)
 	}
 	return nil

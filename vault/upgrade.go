@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"galien"
+	"galien/durable"
 )
 
 // The store of format 1 while another takes its place, and that other one
@@ -63,7 +64,7 @@ func Upgrade(ctx context.Context, dir string, random io.Reader) error {
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("upgrade vault: %w", err)
 	}
-	if err := errors.Join(os.Rename(path, old), os.Rename(fresh, path), syncFolder(dir)); err != nil {
+	if err := errors.Join(os.Rename(path, old), os.Rename(fresh, path), durable.SyncFolder(dir)); err != nil {
 		return fmt.Errorf("upgrade vault: %w", err)
 	}
 	return wipe(old)
@@ -191,17 +192,8 @@ func wipe(path string) error {
 	for at := int64(0); err == nil && at < info.Size(); at += int64(len(zero)) {
 		_, err = f.Write(zero[:min(int64(len(zero)), info.Size()-at)])
 	}
-	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path), syncFolder(filepath.Dir(path))); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(path), durable.SyncFolder(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("remove %s: %w", filepath.Base(path), err)
 	}
 	return nil
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

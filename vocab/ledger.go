@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"galien"
+	"galien/durable"
 	"galien/lake"
 )
 
@@ -90,11 +91,7 @@ func appendLedger(path string, e Entry) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // CheckLedger fails with Corrupt when the ledger has no entry of the

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"galien"
 	"galien/audit"
+	"galien/durable"
 )
 
 func newAuditWitnessCommand() *cobra.Command {
@@ -56,10 +56,10 @@ func newWitnessKeyCommand() *cobra.Command {
 					return galien.Errorf(galien.Conflict, "%s is there already: a key is never replaced", path)
 				}
 			}
-			if err := writeSynced(out, []byte(secret+"\n")); err != nil {
+			if err := durable.Create(out, []byte(secret+"\n"), 0o600); err != nil {
 				return err
 			}
-			if err := writeSynced(out+".pub", []byte(public+"\n")); err != nil {
+			if err := durable.Create(out+".pub", []byte(public+"\n"), 0o600); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "The key is in %s: keep it away from the hub. Give %s.pub to the hub.\n", out, out)
@@ -238,7 +238,7 @@ form is that of an add-checkpoint request of c2sp.org/tlog-witness.`,
 			if err != nil {
 				return err
 			}
-			if err := writeSynced(out, b); err != nil {
+			if err := durable.Create(out, b, 0o600); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Written to %s, as grown from %d entries. Take it to the witness.\n", out, old)
@@ -298,10 +298,10 @@ ends with exit code 7; then keep FILE and STATE, which together are the evidence
 			if err != nil {
 				return err
 			}
-			if err := replaceState(state, next); err != nil {
+			if err := durable.Replace(state, next); err != nil {
 				return err
 			}
-			if err := writeSynced(out, signed); err != nil {
+			if err := durable.Create(out, signed, 0o600); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Signed: the log grew from what this witness saw last. Take %s to the hub.\n", out)
@@ -329,24 +329,6 @@ func lockState(ctx context.Context, state string) (unlock func(), err error) {
 		return nil, galien.Errorf(galien.Busy, "another process signs with this state; try again")
 	}
 	return func() { _ = f.Close() }, nil
-}
-
-// replaceState puts what a witness remembers on the disk, in one step.
-func replaceState(path string, b []byte) error {
-	if err := os.Remove(path + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write the witness's state: %w", err)
-	}
-	if err := writeSynced(path+".tmp", b); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("write the witness's state: %w", err)
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("write the witness's state: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func newAuditAddCosignatureCommand() *cobra.Command {

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"galien"
+	"galien/durable"
 	"galien/permit"
 )
 
@@ -93,37 +93,7 @@ func (h *hub) raiseGeneration(g generation) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", generationFile, err)
 	}
-	return replaceSynced(h.path(generationFile), append(b, '\n'))
-}
-
-// replaceSynced puts a file in the place of another, in one step.
-func replaceSynced(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err == nil {
-		_, err = f.Write(b)
-		err = errors.Join(err, f.Sync(), f.Close())
-		if err == nil {
-			err = os.Rename(f.Name(), path)
-		}
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return syncFolderOf(path)
-}
-
-func syncFolderOf(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err == nil {
-		err = errors.Join(d.Sync(), d.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
+	return durable.Replace(h.path(generationFile), append(b, '\n'))
 }
 
 // behind says which part is an older copy than the rest of the hub; nothing when

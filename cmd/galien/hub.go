@@ -16,6 +16,7 @@ import (
 
 	"galien"
 	"galien/audit"
+	"galien/durable"
 	"galien/lake"
 	"galien/ledger"
 	"galien/permit"
@@ -108,27 +109,7 @@ func createHub(dir, zone string, now time.Time, random io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("create hub: %w", err)
 	}
-	return writeSynced(filepath.Join(dir, hubFile), append(b, '\n'))
-}
-
-// writeSynced writes a new file, and its place in the folder, to the disk.
-func writeSynced(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
+	return durable.Create(filepath.Join(dir, hubFile), append(b, '\n'), 0o600)
 }
 
 // openHub opens a hub folder as the account that runs the process.

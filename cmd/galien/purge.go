@@ -16,6 +16,7 @@ import (
 	"galien"
 	"galien/api"
 	"galien/audit"
+	"galien/durable"
 	"galien/lake"
 	"galien/lake/duck"
 	"galien/lake/writer"
@@ -75,7 +76,7 @@ of the lake made before, and what was handed out, cannot be reached from here.`,
 			if out != "" {
 				b, err := json.MarshalIndent(c, "", "  ")
 				if err == nil {
-					err = writeSynced(out, append(b, '\n'))
+					err = durable.Create(out, append(b, '\n'), 0o600)
 				}
 				if err != nil {
 					return err
@@ -238,7 +239,7 @@ func (p *purge) run(ctx context.Context) (*certificate, error) {
 	if err := os.Remove(h.path(purgeFile)); err != nil {
 		return nil, fmt.Errorf("purge: %w", err)
 	}
-	return c, syncFolderOf(h.path(purgeFile))
+	return c, durable.SyncFolder(h.dir)
 }
 
 // begin writes the journal.
@@ -258,7 +259,7 @@ func (p *purge) begin(l *lake.Lake, f vault.Forgotten) (*purgeJournal, error) {
 	if err := p.before("journal"); err != nil {
 		return nil, err
 	}
-	return &j, replaceSynced(p.h.path(purgeFile), append(b, '\n'))
+	return &j, durable.Replace(p.h.path(purgeFile), append(b, '\n'))
 }
 
 // purgeLake takes the persons, and the forgotten rows of the quarantine, out of

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"galien"
+	"galien/durable"
 )
 
 // unfinishedFormat is the version of the journal.
@@ -232,7 +233,7 @@ func (u *unfinished) rewriteJournal(asked askedFor, records ...record) error {
 	if err := os.Remove(path + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write journal: %w", err)
 	}
-	if err := writeSynced(path+".tmp", text); err != nil {
+	if err := durable.Create(path+".tmp", text, 0o600); err != nil {
 		return err
 	}
 	if err := os.Rename(path+".tmp", path); err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"galien"
+	"galien/durable"
 )
 
 // unfinishedList is the folder of the hub that names the folders of unfinished
@@ -29,7 +30,7 @@ func listUnfinished(hubDir, dir string) error {
 	}
 	sum := sha256.Sum256([]byte(dir))
 	path := filepath.Join(list, hex.EncodeToString(sum[:8]))
-	if err := writeSynced(path, []byte(dir+"\n")); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := durable.Create(path, []byte(dir+"\n"), 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return galien.Errorf(galien.Internal, "name the unfinished answer: %w", err)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 
 	"galien"
 	"galien/audit"
+	"galien/durable"
 	"galien/permit"
 )
 
@@ -98,7 +99,7 @@ func (u *unfinished) keepPersons(in *audit.Persons) error {
 	if err := os.Remove(path + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write list of persons: %w", err)
 	}
-	if err := writeSynced(path+".tmp", append(fmt.Appendf(nil, "%d\n", len(in.Sorted())), in.Encode()...)); err != nil {
+	if err := durable.Create(path+".tmp", append(fmt.Appendf(nil, "%d\n", len(in.Sorted())), in.Encode()...), 0o600); err != nil {
 		return err
 	}
 	if err := os.Rename(path+".tmp", path); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galien"
+	"galien/durable"
 	"galien/vault"
 )
 
@@ -189,7 +190,7 @@ identities. They are those that the vault itself has of the same identities.`,
 			for _, e := range elements {
 				text = append(text, e.String()+"\n"...)
 			}
-			if err := writeSynced(out, text); err != nil {
+			if err := durable.Create(out, text, 0o600); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d pseudonyms in %s.\n", len(elements), out)
@@ -227,7 +228,7 @@ func writeNewJSON(path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return writeSynced(path, append(b, '\n'))
+	return durable.Create(path, append(b, '\n'), 0o600)
 }
 
 func readJSONFile(path string, value any) error {

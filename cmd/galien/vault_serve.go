@@ -18,6 +18,7 @@ import (
 	"galien"
 	"galien/api"
 	"galien/audit"
+	"galien/durable"
 	"galien/vault"
 )
 
@@ -162,7 +163,7 @@ loses the identities. A backup made before opens with the shares of before.`,
 				}
 				err := v.Split(cmd.Context(), needed, total, func(shares []vault.Share) error {
 					for _, s := range shares {
-						if err := writeSynced(filepath.Join(out, fmt.Sprintf("share-%d-of-%d.txt", s.Index(), total)), []byte(s.Text()+"\n")); err != nil {
+						if err := durable.Create(filepath.Join(out, fmt.Sprintf("share-%d-of-%d.txt", s.Index(), total)), []byte(s.Text()+"\n"), 0o600); err != nil {
 							return err
 						}
 					}

@@ -44,10 +44,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"galien"
 	"galien/audit"
+	"galien/durable"
 	"galien/permit"
 	"galien/release/check"
 )
@@ -183,28 +182,20 @@ func (a *Airlock) prepare() error {
 	return nil
 }
 
+// lockWait is how long a command waits for another's turn.
+const lockWait = 30 * time.Second
+
 // lock keeps other processes from writing until unlock is called.
 func (a *Airlock) lock(ctx context.Context) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(a.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("airlock: %w", err)
 	}
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("airlock: lock: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
+	if err := durable.Lock(ctx, f, true, lockWait); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("airlock: lock: %w", err)
 	}
+	return func() { f.Close() }, nil
 }
 
 // keep writes a new file beside its place and links it there, so that it is
@@ -228,16 +219,8 @@ func keep(path string, b []byte) (err error) {
 		}
 		return fmt.Errorf("airlock: %w", err)
 	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("airlock: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("airlock: flush folder: %w", err)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"galien"
+	"galien/durable"
 	"galien/permit"
 	"galien/release/check"
 )
@@ -201,7 +202,7 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		return Version{}, err
 	}
 	for _, path := range []string{filepath.Dir(at), filepath.Dir(filepath.Dir(at))} {
-		if err := syncFolder(path); err != nil {
+		if err := durable.SyncFolder(path); err != nil {
 			return Version{}, err
 		}
 	}

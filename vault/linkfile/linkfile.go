@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"galien"
+	"galien/durable"
 	"galien/vault"
 	"galien/vault/link"
 )
@@ -254,7 +255,7 @@ func (s *Store) Append(events []link.Event) error {
 		return fmt.Errorf("write links: %w", err)
 	}
 	if s.good == 0 {
-		if err := syncFolder(filepath.Dir(s.path)); err != nil {
+		if err := durable.SyncFolder(filepath.Dir(s.path)); err != nil {
 			return err
 		}
 	}
@@ -318,17 +319,5 @@ func (s *Store) Forget(links map[int64]bool) error {
 	}
 	before := s.f
 	s.f, s.good, s.hash = fresh, int64(b.Len()), hash
-	return errors.Join(syncFolder(filepath.Dir(path)), before.Close())
-}
-
-// syncFolder makes a new file's place in its folder durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("write links: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("write links: %w", err)
-	}
-	return nil
+	return errors.Join(durable.SyncFolder(filepath.Dir(path)), before.Close())
 }
