@@ -197,6 +197,31 @@ func TestSameQuestion(t *testing.T) {
 	}
 }
 
+// What disclosure control withholds stays withheld, although a permit of a smaller
+// threshold was shown it: of another answer, and of another step of the same one.
+func TestWithheldThoughShown(t *testing.T) {
+	l, here := opened(t, memory(t)), Ground{Snapshot: "s"}
+	few := one(1, span(0, 15))
+	if d := l.must(t, askOf(here, few)); d[0].Outcome != Shown {
+		t.Fatalf("%+v", d[0])
+	}
+	withheld := few
+	withheld.Withheld = true
+	large := askOf(here, withheld, few, withheld)
+	large.Threshold = 20
+	for i, want := range []Decision{{Outcome: Withheld, Reason: Small}, {Outcome: Withheld, Reason: Small}, {Outcome: Withheld, Reason: Small}} {
+		if d := l.must(t, large); d[i] != want {
+			t.Errorf("number %d: %+v", i, d[i])
+		}
+	}
+	if d := l.must(t, askOf(here, few)); d[0].Value != 15 {
+		t.Errorf("under the first permit again: %+v", d[0])
+	}
+	if records, err := l.Records(t.Context()); err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+}
+
 // TestRefresh asks the same question of one snapshot after the other.
 func TestRefresh(t *testing.T) {
 	l := opened(t, memory(t))

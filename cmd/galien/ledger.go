@@ -19,7 +19,7 @@ func newLedgerCommand() *cobra.Command {
 		Long: `The ledger remembers every count, table and release that was asked of the hub
 under a permit that lets no rows out, and every release under any, with who is
 behind each number. A number that could be differenced with any of them to fewer
-persons than the threshold is withheld (docs/disclosure.md). What is shown here
+persons than the threshold is withheld (docs/ledger.md). What is shown here
 names records, days, permits and definitions, and no number.`,
 	}
 	cmd.AddCommand(newLedgerListCommand(), newLedgerShowCommand())
