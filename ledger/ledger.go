@@ -343,7 +343,7 @@ func (j *judgement) decide(i int) {
 	}
 	for k := len(earlier) - 1; k >= 0; k-- {
 		e := earlier[k]
-		if e.number.Outcome != Shown || e.number.Vector < 0 || n.Of.apart(j.known[e.number.Vector]) >= j.ask.Threshold {
+		if e.number.Outcome != Shown || e.number.Value < j.ask.Threshold || e.number.Vector < 0 || n.Of.apart(j.known[e.number.Vector]) >= j.ask.Threshold {
 			continue
 		}
 		if e.ground.Oppositions != j.ask.Ground.Oppositions {
@@ -378,11 +378,15 @@ func (j *judgement) decide(i int) {
 }
 
 // again decides as was decided of the same question before, but for what this
-// answer withholds: a permit of a larger threshold than that under which the
-// number was shown does not show it.
+// answer withholds, and for what is under its threshold: a permit of a larger one
+// than that under which the number was shown does not show it.
 func (j *judgement) again(n Number, d Decision) {
-	if n.Withheld && d.Open() {
+	switch {
+	case !d.Open():
+	case n.Withheld:
 		d = Decision{Outcome: Withheld, Reason: j.controlled(n)}
+	case d.Value < j.ask.Threshold: // of an earlier snapshot
+		d = Decision{Outcome: Withheld, Reason: Small}
 	}
 	j.decisions = append(j.decisions, d)
 }

@@ -220,6 +220,20 @@ func TestWithheldThoughShown(t *testing.T) {
 	if records, err := l.Records(t.Context()); err != nil || len(records) != 1 {
 		t.Errorf("%d records, %v", len(records), err)
 	}
+	// On a newer snapshot the small number stands, for the permit that was shown it.
+	grown := one(1, span(0, 21))
+	newer, newest := askOf(Ground{Snapshot: "s2"}, grown), askOf(Ground{Snapshot: "s3"}, grown)
+	newest.Threshold = 20
+	if d := l.must(t, newest); d[0].Open() || d[0].Reason != Near {
+		t.Errorf("under the larger threshold: %+v", d[0])
+	}
+	if d := l.must(t, newer); d[0].Outcome != Standing || d[0].Value != 15 {
+		t.Errorf("under the smaller threshold: %+v", d[0])
+	}
+	newer.Threshold = 20
+	if d := l.must(t, newer); d[0].Open() || d[0].Reason != Small {
+		t.Errorf("the same question under the larger threshold: %+v", d[0])
+	}
 }
 
 // TestRefresh asks the same question of one snapshot after the other.
