@@ -4,7 +4,7 @@
 //
 // It owns the folder ledger/ of a hub (docs/formats/ledger.md), in which the
 // persons behind each number stand as sets of keys, and the rule
-// (docs/disclosure.md): a number is shown when every combination of it with
+// (docs/ledger.md): a number is shown when every combination of it with
 // everything asked before it, shown or withheld, and with the count of everyone,
 // concerns at least the threshold of persons. So no arithmetic on what was shown
 // isolates fewer, and whether a number is shown does not tell of one person. What
@@ -17,7 +17,7 @@
 //	l, err := ledger.Open(filepath.Join(hub, "ledger"))
 //	verdict, err := l.Decide(ctx, ledger.Ask{Permit: id, Ground: ground, Threshold: 11,
 //		Everyone: everyone, Numbers: []ledger.Number{{Key: key, What: "persons", Of: persons}}})
-//	if d := verdict.Numbers[0]; d.Shown {
+//	if d := verdict.Numbers[0]; d.Open() {
 //		fmt.Println(d.Value)
 //	} else {
 //		fmt.Println("withheld:", d.Reason)
@@ -296,7 +296,7 @@ func (j *judgement) decide(i int) {
 	}
 	for k, same := range j.ask.Numbers[:i] {
 		if same.Key == n.Key {
-			j.decisions = append(j.decisions, j.decisions[k])
+			j.again(n, j.decisions[k])
 			return
 		}
 	}
@@ -304,7 +304,7 @@ func (j *judgement) decide(i int) {
 	for _, e := range earlier {
 		if e.ground == j.ask.Ground {
 			j.last = max(j.last, e.record.Index)
-			j.decisions = append(j.decisions, e.decision())
+			j.again(n, e.decision())
 			return
 		}
 	}
@@ -338,16 +338,12 @@ func (j *judgement) decide(i int) {
 		j.write(out, j.learn(n.Of, j.record))
 	}
 	if n.Withheld {
-		why := Disclosure
-		if n.Of.support() < j.ask.Threshold {
-			why = Small
-		}
-		withhold(why, nil)
+		withhold(j.controlled(n), nil)
 		return
 	}
 	for k := len(earlier) - 1; k >= 0; k-- {
 		e := earlier[k]
-		if e.number.Outcome != Shown || e.number.Vector < 0 || n.Of.apart(j.known[e.number.Vector]) >= j.ask.Threshold {
+		if e.number.Outcome != Shown || e.number.Value < j.ask.Threshold || e.number.Vector < 0 || n.Of.apart(j.known[e.number.Vector]) >= j.ask.Threshold {
 			continue
 		}
 		if e.ground.Oppositions != j.ask.Ground.Oppositions {
@@ -379,6 +375,28 @@ func (j *judgement) decide(i int) {
 		}
 	}
 	show(j.learn(n.Of, j.record))
+}
+
+// again decides as was decided of the same question before, but for what this
+// answer withholds, and for what is under its threshold: a permit of a larger one
+// than that under which the number was shown does not show it.
+func (j *judgement) again(n Number, d Decision) {
+	switch {
+	case !d.Open():
+	case n.Withheld:
+		d = Decision{Outcome: Withheld, Reason: j.controlled(n)}
+	case d.Value < j.ask.Threshold: // of an earlier snapshot
+		d = Decision{Outcome: Withheld, Reason: Small}
+	}
+	j.decisions = append(j.decisions, d)
+}
+
+// controlled says why disclosure control withholds a number.
+func (j *judgement) controlled(n Number) Reason {
+	if n.Of.support() < j.ask.Threshold {
+		return Small
+	}
+	return Disclosure
 }
 
 // decision is what was decided once.

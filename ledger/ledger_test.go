@@ -197,6 +197,45 @@ func TestSameQuestion(t *testing.T) {
 	}
 }
 
+// What disclosure control withholds stays withheld, although a permit of a smaller
+// threshold was shown it: of another answer, and of another step of the same one.
+func TestWithheldThoughShown(t *testing.T) {
+	l, here := opened(t, memory(t)), Ground{Snapshot: "s"}
+	few := one(1, span(0, 15))
+	if d := l.must(t, askOf(here, few)); d[0].Outcome != Shown {
+		t.Fatalf("%+v", d[0])
+	}
+	withheld := few
+	withheld.Withheld = true
+	large := askOf(here, withheld, few, withheld)
+	large.Threshold = 20
+	for i, want := range []Decision{{Outcome: Withheld, Reason: Small}, {Outcome: Withheld, Reason: Small}, {Outcome: Withheld, Reason: Small}} {
+		if d := l.must(t, large); d[i] != want {
+			t.Errorf("number %d: %+v", i, d[i])
+		}
+	}
+	if d := l.must(t, askOf(here, few)); d[0].Value != 15 {
+		t.Errorf("under the first permit again: %+v", d[0])
+	}
+	if records, err := l.Records(t.Context()); err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+	// On a newer snapshot the small number stands, for the permit that was shown it.
+	grown := one(1, span(0, 21))
+	newer, newest := askOf(Ground{Snapshot: "s2"}, grown), askOf(Ground{Snapshot: "s3"}, grown)
+	newest.Threshold = 20
+	if d := l.must(t, newest); d[0].Open() || d[0].Reason != Near {
+		t.Errorf("under the larger threshold: %+v", d[0])
+	}
+	if d := l.must(t, newer); d[0].Outcome != Standing || d[0].Value != 15 {
+		t.Errorf("under the smaller threshold: %+v", d[0])
+	}
+	newer.Threshold = 20
+	if d := l.must(t, newer); d[0].Open() || d[0].Reason != Small {
+		t.Errorf("the same question under the larger threshold: %+v", d[0])
+	}
+}
+
 // TestRefresh asks the same question of one snapshot after the other.
 func TestRefresh(t *testing.T) {
 	l := opened(t, memory(t))

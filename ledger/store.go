@@ -375,8 +375,7 @@ func (l *Ledger) Forget(ctx context.Context, persons []galien.PersonID, now time
 	return l.sweep()
 }
 
-// Records returns the ledger's records, and for each of them the one that each of
-// its withheld numbers is near to.
+// Records returns the ledger's records, in their order.
 func (l *Ledger) Records(ctx context.Context) ([]*Record, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

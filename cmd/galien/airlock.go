@@ -56,16 +56,7 @@ func (h *hub) airlock() (*airlock.Airlock, error) {
 
 // withAirlock opens the hub and its airlock for one command.
 func withAirlock(dir string, run func(a *airlock.Airlock) error) error {
-	h, err := openHub(dir)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	a, err := h.airlock()
-	if err != nil {
-		return err
-	}
-	return run(a)
+	return with(dir, (*hub).airlock, func(_ *hub, a *airlock.Airlock) error { return run(a) })
 }
 
 // languageFlag is the language in which findings are told.

@@ -134,8 +134,8 @@ func (c *hubCounter) Reset(context.Context) error {
 			return fmt.Errorf("copy the ledger: %w", err)
 		}
 	}
-	l, err := ledger.Open(to)
-	c.q.hub.ledgerOpen = l
+	var err error
+	c.q.rehearsal, err = ledger.Open(to)
 	return err
 }
 

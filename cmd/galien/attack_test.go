@@ -125,7 +125,7 @@ func TestAttackCommand(t *testing.T) {
 		if err != nil || len(left) > 0 {
 			t.Errorf("rows were left behind: %v", left)
 		}
-		mustGalien(t, "audit", "verify", hub)
+		mustGalien(t, "fsck", hub) // which looks for every record of the ledger that the log names
 	})
 }
 

@@ -52,42 +52,35 @@ check the log; galien audit verify does.`,
 			if limit < 0 {
 				return galien.Errorf(galien.Invalid, "--limit must be 0 (every entry) or more")
 			}
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			log, err := h.audit()
-			if err != nil {
-				return err
-			}
-			head, err := log.Head()
-			if err != nil {
-				return err
-			}
-			first := int64(0)
-			if limit > 0 {
-				first = max(0, head.Entries-int64(limit))
-			}
-			out := cmd.OutOrStdout()
-			var entries []numbered
-			err = log.Entries(cmd.Context(), func(index int64, e audit.Entry) error {
-				if index < first || index >= head.Entries {
+			return with(args[0], (*hub).audit, func(h *hub, log *audit.Log) error {
+				head, err := log.Head()
+				if err != nil {
+					return err
+				}
+				first := int64(0)
+				if limit > 0 {
+					first = max(0, head.Entries-int64(limit))
+				}
+				out := cmd.OutOrStdout()
+				var entries []numbered
+				err = log.Entries(cmd.Context(), func(index int64, e audit.Entry) error {
+					if index < first || index >= head.Entries {
+						return nil
+					}
+					if asJSON {
+						return writeLine(out, numbered{index, e})
+					}
+					entries = append(entries, numbered{index, e})
 					return nil
+				})
+				if err != nil {
+					return err
 				}
 				if asJSON {
-					return writeLine(out, numbered{index, e})
+					return nil
 				}
-				entries = append(entries, numbered{index, e})
-				return nil
+				return showEntries(out, entries, h.now().Location())
 			})
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return nil
-			}
-			return showEntries(out, entries, h.now().Location())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
@@ -149,42 +142,35 @@ time: --from proves that the log grew from it. Or have witnesses keep it for you
   galien audit verify hub --from /elsewhere/2026-03-01`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			log, err := h.audit()
-			if err != nil {
-				return err
-			}
-			r, err := log.Verify(cmd.Context())
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "The audit log is whole: %d entries, root %s, key %s\n", r.Entries, r.Root, r.Key)
-			if r.Pruned > 0 {
-				fmt.Fprintf(out, "Of %d of them, whose time was over, only the hashes are left, as announced.\n", r.Pruned)
-			}
-			if r.Tail > 0 {
-				fmt.Fprintf(out, "%d bytes of an entry that was never acknowledged follow; the next entry settles them.\n", r.Tail)
-			}
-			for _, line := range witnessLines(r.Entries, r.Witnesses.Quorum, r.Cosignatures, h.now()) {
-				fmt.Fprintln(out, line)
-			}
-			if from != "" {
-				earlier, err := readInput(cmd.InOrStdin(), from)
+			return with(args[0], (*hub).audit, func(h *hub, log *audit.Log) error {
+				r, err := log.Verify(cmd.Context())
 				if err != nil {
 					return err
 				}
-				n, err := log.Extends(cmd.Context(), earlier)
-				if err != nil {
-					return err
+				out := cmd.OutOrStdout()
+				fmt.Fprintf(out, "The audit log is whole: %d entries, root %s, key %s\n", r.Entries, r.Root, r.Key)
+				if r.Pruned > 0 {
+					fmt.Fprintf(out, "Of %d of them, whose time was over, only the hashes are left, as announced.\n", r.Pruned)
 				}
-				fmt.Fprintf(out, "It grew from the earlier checkpoint: the first %d entries are unchanged.\n", n)
-			}
-			return nil
+				if r.Tail > 0 {
+					fmt.Fprintf(out, "%d bytes of an entry that was never acknowledged follow; the next entry settles them.\n", r.Tail)
+				}
+				for _, line := range witnessLines(r.Entries, r.Witnesses.Quorum, r.Cosignatures, h.now()) {
+					fmt.Fprintln(out, line)
+				}
+				if from != "" {
+					earlier, err := readInput(cmd.InOrStdin(), from)
+					if err != nil {
+						return err
+					}
+					n, err := log.Extends(cmd.Context(), earlier)
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(out, "It grew from the earlier checkpoint: the first %d entries are unchanged.\n", n)
+				}
+				return nil
+			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "prove that the log grew from the checkpoint in `FILE`, a kept copy")

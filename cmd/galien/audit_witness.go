@@ -138,27 +138,20 @@ func newWitnessQuorumCommand() *cobra.Command {
 
 // changeWitnesses changes the witnesses of a hub, by an entry of its log.
 func changeWitnesses(cmd *cobra.Command, dir string, change func(*audit.Witnesses) error) error {
-	h, err := openHub(dir)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	log, err := h.audit()
-	if err != nil {
-		return err
-	}
-	w, err := log.Witnesses()
-	if err != nil {
-		return err
-	}
-	if err := change(&w); err != nil {
-		return err
-	}
-	if err := log.SetWitnesses(cmd.Context(), audit.Entry{Time: h.now(), Actor: h.actor}, w); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d witnesses, of whom %d are to have seen an entry.\n", len(w.Keys), w.Quorum)
-	return nil
+	return with(dir, (*hub).audit, func(h *hub, log *audit.Log) error {
+		w, err := log.Witnesses()
+		if err != nil {
+			return err
+		}
+		if err := change(&w); err != nil {
+			return err
+		}
+		if err := log.SetWitnesses(cmd.Context(), audit.Entry{Time: h.now(), Actor: h.actor}, w); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%d witnesses, of whom %d are to have seen an entry.\n", len(w.Keys), w.Quorum)
+		return nil
+	})
 }
 
 // witnessLines says what each witness has seen, how long ago, and whether they
@@ -214,35 +207,28 @@ as the witness says. Without either it starts from nothing, for a new witness. T
 form is that of an add-checkpoint request of c2sp.org/tlog-witness.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			log, err := h.audit()
-			if err != nil {
-				return err
-			}
-			if witness != "" {
-				all, err := log.Cosignatures()
+			return with(args[0], (*hub).audit, func(_ *hub, log *audit.Log) error {
+				if witness != "" {
+					all, err := log.Cosignatures()
+					if err != nil {
+						return err
+					}
+					i := slices.IndexFunc(all, func(c audit.Cosignature) bool { return c.Witness == witness })
+					if i < 0 {
+						return galien.Errorf(galien.NotFound, "the hub has no witness of that name; galien audit verify lists them")
+					}
+					old = all[i].Entries
+				}
+				b, err := log.Request(cmd.Context(), old)
 				if err != nil {
 					return err
 				}
-				i := slices.IndexFunc(all, func(c audit.Cosignature) bool { return c.Witness == witness })
-				if i < 0 {
-					return galien.Errorf(galien.NotFound, "the hub has no witness of that name; galien audit verify lists them")
+				if err := durable.Create(out, b, 0o600); err != nil {
+					return err
 				}
-				old = all[i].Entries
-			}
-			b, err := log.Request(cmd.Context(), old)
-			if err != nil {
-				return err
-			}
-			if err := durable.Create(out, b, 0o600); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Written to %s, as grown from %d entries. Take it to the witness.\n", out, old)
-			return nil
+				fmt.Fprintf(cmd.OutOrStdout(), "Written to %s, as grown from %d entries. Take it to the witness.\n", out, old)
+				return nil
+			})
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "file to write, which must not be there (required)")
@@ -340,27 +326,20 @@ the log has the entries it covers. galien audit verify and galien status then sh
 what the witness saw, and galien audit prove hands it on.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			log, err := h.audit()
-			if err != nil {
-				return err
-			}
-			b, err := readInput(cmd.InOrStdin(), args[1])
-			if err != nil {
-				return err
-			}
-			added, err := log.AddCosignature(cmd.Context(), b)
-			if err != nil {
-				return err
-			}
-			for _, c := range added {
-				fmt.Fprintf(cmd.OutOrStdout(), "Witness %s saw the first %d entries.\n", c.Witness, c.Entries)
-			}
-			return nil
+			return with(args[0], (*hub).audit, func(_ *hub, log *audit.Log) error {
+				b, err := readInput(cmd.InOrStdin(), args[1])
+				if err != nil {
+					return err
+				}
+				added, err := log.AddCosignature(cmd.Context(), b)
+				if err != nil {
+					return err
+				}
+				for _, c := range added {
+					fmt.Fprintf(cmd.OutOrStdout(), "Witness %s saw the first %d entries.\n", c.Witness, c.Entries)
+				}
+				return nil
+			})
 		},
 	}
 }

@@ -80,7 +80,10 @@ func (v *vectors) of(b *ledger.Builder) ledger.Vector {
 
 // decide puts the numbers of an answer to the ledger.
 func (q *question) decide(ctx context.Context, p permit.Permitted, ask ledger.Ask) (ledger.Verdict, error) {
-	l, err := q.hub.released()
+	l, err := q.rehearsal, error(nil)
+	if l == nil {
+		l, err = q.hub.released()
+	}
 	if err != nil {
 		return ledger.Verdict{}, err
 	}

@@ -121,13 +121,18 @@ func (q *question) count(ctx context.Context, d definition, start func() (counte
 		return counted{}, err
 	}
 	c := counted{snapshot: p.Snapshot(), permit: p.PermitID()}
-	var outcome map[string]string
+	outcome := map[string]string{}
+	if q.rehearsal != nil {
+		outcome["for"] = "attack"
+	}
 	if who != nil {
 		var reference string
 		if c.steps, reference, err = q.boundSteps(ctx, p, d.def, s, who); err != nil {
 			return counted{}, err
 		}
-		outcome = map[string]string{"ledger": reference}
+		if q.rehearsal == nil {
+			outcome["ledger"] = reference
+		}
 	} else {
 		c.steps, _ = stepsOf(s)
 		c.inclusion = s.Inclusion

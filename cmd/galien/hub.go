@@ -135,6 +135,20 @@ func openHub(dir string) (*hub, error) {
 	return &hub{dir: dir, actor: account(), now: now}, nil
 }
 
+// with opens a hub and one part of it for one command.
+func with[T any](dir string, part func(*hub) (T, error), do func(h *hub, part T) error) error {
+	h, err := openHub(dir)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	p, err := part(h)
+	if err != nil {
+		return err
+	}
+	return do(h, p)
+}
+
 // clockIn returns the machine's clock, telling the time of a zone; of the
 // machine's own when none is named.
 func clockIn(zone string) (func() time.Time, error) {

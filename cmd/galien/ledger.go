@@ -19,7 +19,7 @@ func newLedgerCommand() *cobra.Command {
 		Long: `The ledger remembers every count, table and release that was asked of the hub
 under a permit that lets no rows out, and every release under any, with who is
 behind each number. A number that could be differenced with any of them to fewer
-persons than the threshold is withheld (docs/disclosure.md). What is shown here
+persons than the threshold is withheld (docs/ledger.md). What is shown here
 names records, days, permits and definitions, and no number.`,
 	}
 	cmd.AddCommand(newLedgerListCommand(), newLedgerShowCommand())
@@ -66,11 +66,10 @@ func newLedgerListCommand() *cobra.Command {
 		Short: "What was let out, when, by whom and under which permit",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			records, done, err := ledgerRecords(cmd, args[0], "ledger list")
+			records, err := ledgerRecords(cmd, args[0], "ledger list")
 			if err != nil {
 				return err
 			}
-			defer done()
 			lines := []ledgerLine{}
 			for _, r := range records {
 				lines = append(lines, lineOf(r))
@@ -111,11 +110,10 @@ func newLedgerShowCommand() *cobra.Command {
 			if err != nil || index < 0 {
 				return galien.Errorf(galien.Invalid, "%q is no record; galien ledger list numbers them from 0", args[1])
 			}
-			records, done, err := ledgerRecords(cmd, args[0], "ledger show")
+			records, err := ledgerRecords(cmd, args[0], "ledger show")
 			if err != nil {
 				return err
 			}
-			defer done()
 			if index >= int64(len(records)) {
 				return galien.Errorf(galien.NotFound, "the ledger has %d records, numbered from 0", len(records))
 			}
@@ -159,11 +157,12 @@ func newLedgerShowCommand() *cobra.Command {
 }
 
 // ledgerRecords reads the ledger of a hub between two entries of the audit log.
-func ledgerRecords(cmd *cobra.Command, dir, action string) (records []*ledger.Record, done func(), err error) {
+func ledgerRecords(cmd *cobra.Command, dir, action string) (records []*ledger.Record, err error) {
 	h, err := openHub(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	defer h.close()
 	err = h.audited(cmd.Context(), action, func() (_ string, _ map[string]string, err error) {
 		l, err := h.released()
 		if err == nil {
@@ -171,9 +170,5 @@ func ledgerRecords(cmd *cobra.Command, dir, action string) (records []*ledger.Re
 		}
 		return "", nil, err
 	})
-	if err != nil {
-		_ = h.close()
-		return nil, nil, err
-	}
-	return records, func() { _ = h.close() }, nil
+	return records, err
 }

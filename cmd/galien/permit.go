@@ -46,25 +46,18 @@ changes nothing. Anything in the file that is not known is an error.
 A governed hub refuses: there a permit is applied for with galien permit draft.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
 			text, err := readInput(cmd.InOrStdin(), args[1])
 			if err != nil {
 				return err
 			}
-			gate, err := h.gate()
-			if err != nil {
-				return err
-			}
-			id, err := gate.Grant(cmd.Context(), text)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), id)
-			return nil
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
+				id, err := gate.Grant(cmd.Context(), text)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), id)
+				return nil
+			})
 		},
 	}
 }
@@ -129,41 +122,34 @@ func newPermitListCommand() *cobra.Command {
 		Short: "List every permit and its state",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			store, err := h.permits()
-			if err != nil {
-				return err
-			}
-			permits, err := store.List(cmd.Context())
-			if err != nil {
-				return err
-			}
-			now := h.now()
-			if asJSON {
-				views := []permitView{}
+			return with(args[0], (*hub).permits, func(h *hub, store *permit.Store) error {
+				permits, err := store.List(cmd.Context())
+				if err != nil {
+					return err
+				}
+				now := h.now()
+				if asJSON {
+					views := []permitView{}
+					for _, p := range permits {
+						views = append(views, viewOf(p, now))
+					}
+					return writeJSON(cmd.OutOrStdout(), views)
+				}
+				if len(permits) == 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "No permit yet. Grant one: galien permit grant %s FILE\n", args[0])
+					return nil
+				}
+				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "PERMIT\tSTATE\tLEVEL\tPURPOSE\tSTARTS\tEXPIRES\tPEOPLE\tDUE")
 				for _, p := range permits {
-					views = append(views, viewOf(p, now))
+					t, due := p.Terms, "-"
+					if d, ok := p.Due(now); ok {
+						due = d.Words(galien.DateOf(now))
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.State(now), t.Level, t.PurposeKind, t.Starts, t.Expires, printable(strings.Join(t.People, ", ")), due)
 				}
-				return writeJSON(cmd.OutOrStdout(), views)
-			}
-			if len(permits) == 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "No permit yet. Grant one: galien permit grant %s FILE\n", args[0])
-				return nil
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "PERMIT\tSTATE\tLEVEL\tPURPOSE\tSTARTS\tEXPIRES\tPEOPLE\tDUE")
-			for _, p := range permits {
-				t, due := p.Terms, "-"
-				if d, ok := p.Due(now); ok {
-					due = d.Words(galien.DateOf(now))
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.State(now), t.Level, t.PurposeKind, t.Starts, t.Expires, printable(strings.Join(t.People, ", ")), due)
-			}
-			return w.Flush()
+				return w.Flush()
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -177,23 +163,16 @@ func newPermitShowCommand() *cobra.Command {
 		Short: "Show a permit's terms and state",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			store, err := h.permits()
-			if err != nil {
-				return err
-			}
-			p, err := store.Get(cmd.Context(), args[1])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), viewOf(p, h.now()))
-			}
-			return showPermit(cmd.OutOrStdout(), p, h.now())
+			return with(args[0], (*hub).permits, func(h *hub, store *permit.Store) error {
+				p, err := store.Get(cmd.Context(), args[1])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(cmd.OutOrStdout(), viewOf(p, h.now()))
+				}
+				return showPermit(cmd.OutOrStdout(), p, h.now())
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -304,20 +283,13 @@ func newPermitRevokeCommand() *cobra.Command {
 one is not handed over. A revoked permit does not come back.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			gate, err := h.gate()
-			if err != nil {
-				return err
-			}
-			if err := gate.Revoke(cmd.Context(), args[1]); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Permit %s is revoked.\n", args[1])
-			return nil
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
+				if err := gate.Revoke(cmd.Context(), args[1]); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "Permit %s is revoked.\n", args[1])
+				return nil
+			})
 		},
 	}
 }

@@ -30,7 +30,7 @@ amendment is a permit of its own, which ends the other once it is active.`,
 			if err != nil {
 				return err
 			}
-			return withGate(args[0], func(_ *hub, gate *permit.Gate) error {
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
 				id, err := gate.Draft(cmd.Context(), text, process, amends)
 				if err != nil {
 					return err
@@ -102,7 +102,7 @@ func newLifeCommand(step, short, long string) *cobra.Command {
 					act.Reference = filepath.Base(document)
 				}
 			}
-			return withGate(args[0], func(h *hub, gate *permit.Gate) error {
+			return with(args[0], (*hub).gate, func(h *hub, gate *permit.Gate) error {
 				if err := gate.Take(cmd.Context(), args[1], act); err != nil {
 					return err
 				}
@@ -175,7 +175,7 @@ earlier time would bring expired permits back. The acceptance is in the log; in 
 governed hub it is a security officer's.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withGate(args[0], func(_ *hub, gate *permit.Gate) error {
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
 				if err := gate.AcceptClock(cmd.Context()); err != nil {
 					return err
 				}

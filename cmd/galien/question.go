@@ -28,6 +28,7 @@ import (
 	"galien/engine/oracle"
 	"galien/lake"
 	"galien/lake/duck"
+	"galien/ledger"
 	"galien/permit"
 	"galien/vocab"
 )
@@ -94,6 +95,10 @@ type question struct {
 	actor    string // who asks
 	gate     *permit.Gate
 	snapshot *lake.Snapshot
+	// rehearsal is the copy of the ledger that an attack's questions are judged by;
+	// nil for the hub's own. What a copy records is nowhere afterwards, so that no
+	// entry of the log names it.
+	rehearsal *ledger.Ledger
 }
 
 // flags declares the shared flags.

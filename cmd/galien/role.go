@@ -30,20 +30,6 @@ operating system, and may hold several roles.`,
 	return cmd
 }
 
-// withGate opens a hub and its gate.
-func withGate(dir string, do func(h *hub, gate *permit.Gate) error) error {
-	h, err := openHub(dir)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	gate, err := h.gate()
-	if err != nil {
-		return err
-	}
-	return do(h, gate)
-}
-
 func newRoleAppoint() *cobra.Command {
 	return &cobra.Command{
 		Use:   "appoint HUB ACCOUNT ROLE",
@@ -56,20 +42,25 @@ another confirms (galien role confirm).`,
   galien role appoint hub marie researcher`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withGate(args[0], func(_ *hub, gate *permit.Gate) error {
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
 				number, err := gate.Appoint(cmd.Context(), args[1], args[2])
 				if err != nil {
 					return err
 				}
 				if number > 0 {
-					fmt.Fprintf(cmd.OutOrStdout(), "Proposed as number %d. Another security officer confirms: galien role confirm %s %d\n", number, args[0], number)
-					return nil
+					return printProposal(cmd, args[0], number)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is %s.\n", args[1], args[2])
 				return nil
 			})
 		},
 	}
+}
+
+// printProposal says what is to happen with a proposal.
+func printProposal(cmd *cobra.Command, dir string, number int64) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Proposed as number %d. Another security officer confirms: galien role confirm %s %d\n", number, dir, number)
+	return err
 }
 
 func newRoleEnd() *cobra.Command {
@@ -81,14 +72,13 @@ security officer is proposed by one and confirmed by another. The last security
 officer stays.`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withGate(args[0], func(_ *hub, gate *permit.Gate) error {
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
 				number, err := gate.EndRole(cmd.Context(), args[1], args[2])
 				if err != nil {
 					return err
 				}
 				if number > 0 {
-					fmt.Fprintf(cmd.OutOrStdout(), "Proposed as number %d. Another security officer confirms: galien role confirm %s %d\n", number, args[0], number)
-					return nil
+					return printProposal(cmd, args[0], number)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is %s no longer.\n", args[1], args[2])
 				return nil
@@ -107,7 +97,7 @@ func newRoleConfirm() *cobra.Command {
 			if err != nil {
 				return galien.Errorf(galien.Invalid, "%s is no number of a proposal; galien role list shows them", args[1])
 			}
-			return withGate(args[0], func(_ *hub, gate *permit.Gate) error {
+			return with(args[0], (*hub).gate, func(_ *hub, gate *permit.Gate) error {
 				p, err := gate.ConfirmRole(cmd.Context(), number)
 				if err != nil {
 					return err
@@ -130,44 +120,37 @@ func newRoleList() *cobra.Command {
 		Short: "Say who holds which role, and what waits to be confirmed",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHub(args[0])
-			if err != nil {
-				return err
-			}
-			defer h.close()
-			store, err := h.permits()
-			if err != nil {
-				return err
-			}
-			roles, err := store.Roles(cmd.Context())
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			if asJSON {
-				return writeJSON(out, roles)
-			}
-			if !roles.Governed {
-				fmt.Fprintf(out, "The hub is ungoverned: nobody holds a role, and whoever can write to the folder may do everything.\nAppoint a security officer: galien role appoint %s ACCOUNT %s\n", args[0], policy.SecurityOfficer)
-				return nil
-			}
-			zone := h.now().Location()
-			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ACCOUNT\tROLE\tSINCE\tAPPOINTED BY")
-			for _, a := range roles.Appointments {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Account, a.Role, galien.DateOf(a.Since.In(zone)), strings.Join(a.By, ", "))
-			}
-			if len(roles.Proposals) > 0 {
-				fmt.Fprintln(w, "\nNUMBER\tTO BE CONFIRMED\tPROPOSED\tBY")
-			}
-			for _, p := range roles.Proposals {
-				what := "appoint"
-				if p.Ends {
-					what = "end"
+			return with(args[0], (*hub).permits, func(h *hub, store *permit.Store) error {
+				roles, err := store.Roles(cmd.Context())
+				if err != nil {
+					return err
 				}
-				fmt.Fprintf(w, "%d\t%s %s %s\t%s\t%s\n", p.Number, what, p.Account, p.Role, galien.DateOf(p.At.In(zone)), p.By)
-			}
-			return w.Flush()
+				out := cmd.OutOrStdout()
+				if asJSON {
+					return writeJSON(out, roles)
+				}
+				if !roles.Governed {
+					fmt.Fprintf(out, "The hub is ungoverned: nobody holds a role, and whoever can write to the folder may do everything.\nAppoint a security officer: galien role appoint %s ACCOUNT %s\n", args[0], policy.SecurityOfficer)
+					return nil
+				}
+				zone := h.now().Location()
+				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "ACCOUNT\tROLE\tSINCE\tAPPOINTED BY")
+				for _, a := range roles.Appointments {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Account, a.Role, galien.DateOf(a.Since.In(zone)), strings.Join(a.By, ", "))
+				}
+				if len(roles.Proposals) > 0 {
+					fmt.Fprintln(w, "\nNUMBER\tTO BE CONFIRMED\tPROPOSED\tBY")
+				}
+				for _, p := range roles.Proposals {
+					what := "appoint"
+					if p.Ends {
+						what = "end"
+					}
+					fmt.Fprintf(w, "%d\t%s %s %s\t%s\t%s\n", p.Number, what, p.Account, p.Role, galien.DateOf(p.At.In(zone)), p.By)
+				}
+				return w.Flush()
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
