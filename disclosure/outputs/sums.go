@@ -56,13 +56,13 @@ func ClearSums(s Sums, r disclosure.Rule) (Cleared[Sums], Decision, error) {
 		sd[place(c.Keys)] = c.SD
 		in.Cells = append(in.Cells, disclosure.Sum{Keys: c.Keys, Persons: *c.Persons, Amount: *c.Amount, Largest: c.Largest, Same: c.SD != nil && *c.SD == 0})
 	}
-	cleared, decided, err := disclosure.ClearMagnitude(in, r)
+	cells, decided, err := disclosure.ClearMagnitude(in, r)
 	if err != nil {
 		return fail(err)
 	}
-	d := Decision{Kind: KindSums, Title: s.Title, Rule: cleared.Rule(), Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
+	d := Decision{Kind: KindSums, Title: s.Title, Rule: decided.Rule, Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
 	out := Sums{Kind: KindSums, Title: s.Title, Variable: s.Variable, Dimensions: s.Dimensions}
-	for i, c := range cleared.Cells() {
+	for i, c := range cells {
 		cell := SumCell{Keys: c.Keys, Withheld: c.Withheld}
 		if c.Withheld {
 			d.note(place(c.Keys), decided.Cells[i].Reason)

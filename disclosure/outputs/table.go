@@ -59,7 +59,7 @@ func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 	if err != nil {
 		return fail(err)
 	}
-	d := Decision{Kind: KindTable, Title: t.Title, Rule: cleared.Rule(), Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
+	d := Decision{Kind: KindTable, Title: t.Title, Rule: decided.Rule, Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
 	out := Table{Kind: KindTable, Title: t.Title, Dimensions: t.Dimensions}
 	for i, c := range cleared.Cells() {
 		cell := TableCell{Keys: c.Keys, Withheld: c.Withheld}
