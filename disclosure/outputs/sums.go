@@ -39,8 +39,8 @@ type SumCell struct {
 // Sources: Eurostat, Handbook on Statistical Disclosure Control, magnitude
 // tables; SDC Handbook (2019), section B, means and totals; SACRO guide (2023),
 // part II, linear aggregations.
-func ClearSums(s Sums, r disclosure.Rule) (Cleared[Sums], Decision, error) {
-	fail := func(err error) (Cleared[Sums], Decision, error) { return Cleared[Sums]{}, Decision{}, err }
+func ClearSums(s Sums, r disclosure.Rule) (Document, Decision, error) {
+	fail := func(err error) (Document, Decision, error) { return Document{}, Decision{}, err }
 	if err := checkTexts("title", s.Title, "variable", s.Variable); err != nil {
 		return fail(err)
 	}
@@ -73,7 +73,7 @@ func ClearSums(s Sums, r disclosure.Rule) (Cleared[Sums], Decision, error) {
 		}
 		out.Cells = append(out.Cells, cell)
 	}
-	return finish(KindSums, out, d)
+	return finish(out, d)
 }
 
 // finite says whether every number given is one.

@@ -65,13 +65,13 @@ type Point struct {
 // survival and hazard functions. Actuarial method: S. Cutler and F. Ederer,
 // Maximum utilization of the life table method, J Chronic Dis 8, 1958, 699-712;
 // intervals by Greenwood's variance on the scale of log(-log S).
-func ClearSurvival(s Survival, r disclosure.Rule) (Cleared[Survival], Decision, error) {
+func ClearSurvival(s Survival, r disclosure.Rule) (Document, Decision, error) {
 	rule, err := r.Resolved()
 	if err == nil {
 		err = s.check()
 	}
 	if err != nil {
-		return Cleared[Survival]{}, Decision{}, err
+		return Document{}, Decision{}, err
 	}
 	d := Decision{Kind: KindSurvival, Title: s.Title, Rule: rule}
 	every := s.grid()
@@ -101,7 +101,7 @@ func ClearSurvival(s Survival, r disclosure.Rule) (Cleared[Survival], Decision, 
 		}
 		out.Curves = append(out.Curves, cleared)
 	}
-	return finish(KindSurvival, out, d)
+	return finish(out, d)
 }
 
 // at returns the declared estimate at a time.
@@ -213,7 +213,7 @@ func (s Survival) check() error {
 		}
 		last = max(last, time)
 	}
-	if s.Every != nil && !(*s.Every >= last/1000 && *s.Every > 0 && !math.IsInf(*s.Every, 0)) || last == 0 {
+	if s.Every != nil && !(*s.Every >= last/100 && *s.Every > 0 && !math.IsInf(*s.Every, 0)) || last == 0 {
 		return invalid("every is the distance of the times to read curves at, at least a hundredth of the time of observation, which is not nil")
 	}
 	return nil

@@ -36,8 +36,8 @@ type TableCell struct {
 }
 
 // ClearTable clears a table as disclosure.Clear does.
-func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
-	fail := func(err error) (Cleared[Table], Decision, error) { return Cleared[Table]{}, Decision{}, err }
+func ClearTable(t Table, r disclosure.Rule) (Document, Decision, error) {
+	fail := func(err error) (Document, Decision, error) { return Document{}, Decision{}, err }
 	if err := checkTexts("title", t.Title); err != nil {
 		return fail(err)
 	}
@@ -76,7 +76,7 @@ func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 		}
 		out.Cells = append(out.Cells, cell)
 	}
-	return finish(KindTable, out, d)
+	return finish(out, d)
 }
 
 func dimensions(ds []Dimension) []disclosure.Dimension {
