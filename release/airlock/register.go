@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"galien"
 )
@@ -44,14 +46,36 @@ type RegisterFile struct {
 	Size   int64  `json:"size"`
 }
 
-// Register returns everything that left, oldest first.
+// leaves lists the files of a version that its release takes out.
+func (v Version) leaves() []RegisterFile {
+	var out []RegisterFile
+	for _, f := range v.Files {
+		if !f.Stays {
+			out = append(out, RegisterFile{Name: f.Name, SHA256: f.SHA256, Size: f.Size})
+		}
+	}
+	return out
+}
+
+// Register returns everything that left, oldest first. It fails with Corrupt
+// when a line before the last is gone.
 func (a *Airlock) Register() ([]Entry, error) {
+	lines, err := os.ReadDir(filepath.Join(a.dir, "register"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("airlock: %w", err)
+	}
+	last := 0
+	for _, l := range lines {
+		if n, err := strconv.Atoi(strings.TrimSuffix(l.Name(), ".json")); err == nil {
+			last = max(last, n)
+		}
+	}
 	out := []Entry{}
-	for n := 1; ; n++ {
+	for n := 1; n <= last; n++ {
 		path := registerFile(n)
 		b, err := os.ReadFile(filepath.Join(a.dir, path))
 		if errors.Is(err, fs.ErrNotExist) {
-			return out, nil
+			return nil, galien.Errorf(galien.Corrupt, "airlock: %s is gone: take it back from a backup", path)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("airlock: %w", err)
@@ -65,6 +89,7 @@ func (a *Airlock) Register() ([]Entry, error) {
 		}
 		out = append(out, e)
 	}
+	return out, nil
 }
 
 func registerFile(n int) string { return filepath.Join("register", fmt.Sprintf("%06d.json", n)) }
