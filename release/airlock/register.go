@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,27 +96,18 @@ func (a *Airlock) Register() ([]Entry, error) {
 func registerFile(n int) string { return filepath.Join("register", fmt.Sprintf("%06d.json", n)) }
 
 // released returns the line of the register of a version, or nil.
-func (a *Airlock) released(v Version) (*Entry, error) {
-	all, err := a.Register()
-	if err != nil {
-		return nil, err
+func released(register []Entry, v Version) *Entry {
+	i := slices.IndexFunc(register, func(e Entry) bool { return e.Group == v.Group && e.Version == v.Version })
+	if i < 0 {
+		return nil
 	}
-	for i := range all {
-		if all[i].Group == v.Group && all[i].Version == v.Version {
-			return &all[i], nil
-		}
-	}
-	return nil, nil
+	return &register[i]
 }
 
-// add writes a line of the register and returns it with its number. The caller
-// holds the lock.
-func (a *Airlock) add(e Entry) (Entry, error) {
-	all, err := a.Register()
-	if err != nil {
-		return Entry{}, err
-	}
-	e.Format, e.Number = format, len(all)+1
+// add writes a line of the register after those there are, and returns it with
+// its number. The caller holds the lock.
+func (a *Airlock) add(register []Entry, e Entry) (Entry, error) {
+	e.Format, e.Number = format, len(register)+1
 	b, err := document(e)
 	if err != nil {
 		return Entry{}, err

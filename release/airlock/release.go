@@ -77,22 +77,20 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		}
 		files = append(files, release.File{Name: f.Name, Content: b})
 	}
+	register, err := a.Register()
+	if err != nil {
+		return Entry{}, err
+	}
 	details := place(v)
 	details["files"] = strconv.Itoa(len(e.Files))
 	if err := a.note(ctx, ActionRelease, "delivered", v.Permit, v.SHA256, details); err != nil {
 		return Entry{}, err
 	}
 	a.reached("after the entry")
-	left, err := a.released(v)
-	switch {
-	case err != nil:
-		return Entry{}, err
-	case left != nil:
+	if left := released(register, v); left != nil {
 		e = *left
-	default:
-		if e, err = a.add(e); err != nil {
-			return Entry{}, err
-		}
+	} else if e, err = a.add(register, e); err != nil {
+		return Entry{}, err
 	}
 	a.reached("after the register")
 	return e, release.Place(out, files)
@@ -170,7 +168,11 @@ func (a *Airlock) ReleaseTable(ctx context.Context, title string, terms permit.T
 	for _, f := range files {
 		e.Files = append(e.Files, RegisterFile{Name: f.Name, SHA256: sum(f.Content), Size: int64(len(f.Content))})
 	}
-	if e, err = a.add(e); err != nil {
+	register, err := a.Register()
+	if err != nil {
+		return Entry{}, err
+	}
+	if e, err = a.add(register, e); err != nil {
 		return Entry{}, err
 	}
 	return e, release.Place(out, files)
