@@ -329,6 +329,33 @@ func TestCorrelation(t *testing.T) {
 	}
 }
 
+// TestCurvesAreNotSubtracted puts a curve of all persons beside that of nearly
+// all: the few others would be read from the two.
+func TestCurvesAreNotSubtracted(t *testing.T) {
+	curve := func(name string, n int64, events ...int64) outputs.Curve {
+		c := outputs.Curve{Name: name, Persons: &n}
+		risk, survival := n, 1.0
+		for i, e := range events {
+			survival *= 1 - float64(e)/float64(risk)
+			c.Points = append(c.Points, outputs.Point{Time: float64(10 * (i + 1)), AtRisk: ptr(risk), Events: &e, Censored: ptr(int64(0)), Survival: ptr(survival)})
+			risk -= e
+		}
+		return c
+	}
+	s := outputs.Survival{Title: "t", Unit: "days", Every: ptr(10.0), Curves: []outputs.Curve{curve("men", 480, 19, 18, 28), curve("all", 500, 20, 20, 30)}}
+	for _, additive := range []bool{false, true} {
+		s.Additive = additive
+		c, d, err := outputs.ClearSurvival(s, disclosure.Rule{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := value[outputs.Survival](c)
+		if err != nil || len(v.Curves[1].Points) != 3 || (len(v.Curves[0].Points) > 0) != additive || (v.Curves[0].Persons != nil) != additive || found(d, "men", "subtraction") == additive {
+			t.Errorf("additive %v: %s, %+v, %v", additive, c.JSON(), d.Findings, err)
+		}
+	}
+}
+
 // TestDocuments refuses what cannot be read as a declaration, quoting none of
 // its numbers.
 func TestDocuments(t *testing.T) {
