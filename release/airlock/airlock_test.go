@@ -345,6 +345,9 @@ func TestVersions(t *testing.T) {
 	if err != nil || s.State != airlock.Superseded || len(s.Differences) != 1 || !slices.Equal(s.Differences[0].Lines, []string{"-female,410", "+female,415"}) {
 		t.Errorf("version 2: %v %+v, %v", s.State, s.Differences, err)
 	}
+	if log := h.actions(); log[len(log)-1] != "paul airlock show delivered" {
+		t.Errorf("lines of files were shown, and the log ends with %q", log[len(log)-1])
+	}
 	// Authors of any version are barred, reviewers of an earlier one are not.
 	_, err = h.as("jules").Review(ctx, v.Group, airlock.Judgement{Verdict: airlock.Accept, Reason: "fine"})
 	wantKind(t, "the author of an earlier version", err, galien.Denied)

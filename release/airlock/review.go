@@ -330,6 +330,7 @@ func (a *Airlock) List() ([]Listed, error) {
 }
 
 // Status returns a version of a group as the actor may see it; 0 is the latest.
+// That it was read is written down: the differences are lines of its files.
 func (a *Airlock) Status(ctx context.Context, group string, number int) (Status, error) {
 	v, err := a.Version(group, number)
 	if err != nil {
@@ -360,5 +361,8 @@ func (a *Airlock) Status(ctx context.Context, group string, number int) (Status,
 		return Status{}, err
 	}
 	s.Differences = append(s.Differences, d...)
+	if err := a.note(ctx, ActionShow, "delivered", v.Permit, v.SHA256, place(v)); err != nil {
+		return Status{}, err
+	}
 	return s, nil
 }
