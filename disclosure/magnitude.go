@@ -42,39 +42,6 @@ type ClearedSum struct {
 	Amount   int64
 }
 
-// ClearedMagnitude is a table of sums that may leave the hub. ClearMagnitude is
-// its only constructor; the zero value is refused wherever a table is released.
-type ClearedMagnitude struct {
-	ok         bool
-	rule       Rule
-	dimensions []Dimension
-	cells      []ClearedSum
-}
-
-// Check returns nil for a table made by ClearMagnitude, and a Denied error for
-// the zero value.
-func (c ClearedMagnitude) Check() error {
-	if !c.ok {
-		return galien.Errorf(galien.Denied, "release: this table has not been through disclosure control")
-	}
-	return nil
-}
-
-// Rule returns the rule the table was cleared under, its defaults filled in.
-func (c ClearedMagnitude) Rule() Rule { return c.rule }
-
-// Dimensions returns the table's dimensions, categories in the caller's order.
-func (c ClearedMagnitude) Dimensions() []Dimension { return copyDimensions(c.dimensions) }
-
-// Cells returns every row in the order of Cleared.Cells.
-func (c ClearedMagnitude) Cells() []ClearedSum {
-	out := slices.Clone(c.cells)
-	for i := range out {
-		out[i].Keys = slices.Clone(out[i].Keys)
-	}
-	return out
-}
-
 // ClearMagnitude withholds what must not leave of m under r: rows of fewer
 // persons than the threshold, rows that fail the (n,k) or the p % rule, rows
 // where all persons contribute the same or nothing, and enough others that no
@@ -83,28 +50,29 @@ func (c ClearedMagnitude) Cells() []ClearedSum {
 // twice that margin. (A. Hundepool and others, Handbook on Statistical
 // Disclosure Control, ESSnet SDC 2010, chapter 4, magnitude tabular data; SACRO
 // guide to statistical output checking, 2023, part II, linear aggregations.)
-func ClearMagnitude(m Magnitude, r Rule) (ClearedMagnitude, Decision, error) {
+// It returns every row, in the order of Cleared.Cells.
+func ClearMagnitude(m Magnitude, r Rule) ([]ClearedSum, Decision, error) {
 	rule, err := r.Resolved()
 	if err != nil {
-		return ClearedMagnitude{}, Decision{}, err
+		return nil, Decision{}, err
 	}
 	l, err := sumLattice(m, rule)
 	if err != nil {
-		return ClearedMagnitude{}, Decision{}, err
+		return nil, Decision{}, err
 	}
 	targets, reasons := l.sensitiveSums(rule)
 	outcome := suppress(l, targets)
-	c := ClearedMagnitude{ok: true, rule: rule, dimensions: copyDimensions(m.Dimensions)}
+	var cells []ClearedSum
 	dec := Decision{Rule: rule}
 	for _, at := range l.shown(m.Dimensions) {
 		row := ClearedSum{Keys: l.keys(at), Withheld: outcome[at] != Published}
 		if !row.Withheld {
 			row.Persons, row.Amount = rule.Round(l.persons[at]), l.sums[at].Amount
 		}
-		c.cells = append(c.cells, row)
+		cells = append(cells, row)
 		dec.add(l.keys(at), outcome[at], reasons[at])
 	}
-	return c, dec, nil
+	return cells, dec, nil
 }
 
 // sumLattice takes the cells of m, completes the margins and checks that they

@@ -99,7 +99,7 @@ func TestSums(t *testing.T) {
 		g := drawGifts(t, dims)
 		rule := disclosure.Rule{Threshold: rapid.IntRange(2, 11).Draw(t, "threshold"), DominanceN: rapid.IntRange(1, 3).Draw(t, "n"),
 			DominanceK: rapid.IntRange(50, 95).Draw(t, "k"), P: rapid.IntRange(5, 30).Draw(t, "p"), ResidualDF: 10}
-		c, d, err := disclosure.ClearMagnitude(g.table, rule)
+		cells, d, err := disclosure.ClearMagnitude(g.table, rule)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestSums(t *testing.T) {
 		variable := map[string]int{}
 		var ask []int
 		var names []string
-		for _, x := range c.Cells() {
+		for _, x := range cells {
 			if x.Withheld {
 				k := join(x.Keys)
 				variable[k] = amounts.variable()
@@ -160,7 +160,7 @@ func TestSums(t *testing.T) {
 				}
 			}
 		}
-		for i, x := range c.Cells() {
+		for i, x := range cells {
 			s := g.sum(x.Keys)
 			// What the rules say of a row by itself.
 			primary := s.Persons < int64(rule.Threshold) || s.Amount == 0 || s.Same || g.margin(join(x.Keys), rule) > 0
@@ -222,9 +222,6 @@ func TestSumsByHand(t *testing.T) {
 		if _, _, err := disclosure.ClearMagnitude(m, disclosure.Rule{}); galien.KindOf(err) != galien.Invalid || err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	if err := (disclosure.ClearedMagnitude{}).Check(); galien.KindOf(err) != galien.Denied {
-		t.Errorf("zero value: %v", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"galien"
+	"galien/disclosure"
 	"galien/permit"
 	"galien/release/airlock"
 	"galien/release/check"
@@ -146,7 +147,7 @@ the checks would refuse the group.`,
 		},
 	}
 	languageFlag(cmd, &language)
-	cmd.Flags().IntVar(&rule.Threshold, "threshold", check.DefaultThreshold, "smallest number of persons that may be shown, as the permit says")
+	cmd.Flags().IntVar(&rule.Threshold, "threshold", disclosure.DefaultThreshold, "smallest number of persons that may be shown, as the permit says")
 	cmd.Flags().IntVar(&rule.Rounding, "rounding", 0, "base that counts must be rounded to; 0 leaves it to outputs.yaml")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

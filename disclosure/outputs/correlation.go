@@ -41,13 +41,13 @@ type Pair struct {
 //
 // Sources: SDC Handbook (2019), section B, correlation coefficients; SACRO
 // guide (2023), part II, linear aggregations.
-func ClearCorrelation(c Correlation, r disclosure.Rule) (Cleared[Correlation], Decision, error) {
+func ClearCorrelation(c Correlation, r disclosure.Rule) (Document, Decision, error) {
 	rule, err := r.Resolved()
 	if err == nil {
 		err = c.check()
 	}
 	if err != nil {
-		return Cleared[Correlation]{}, Decision{}, err
+		return Document{}, Decision{}, err
 	}
 	d := Decision{Kind: KindCorrelation, Title: c.Title, Rule: rule}
 	out := Correlation{Kind: KindCorrelation, Title: c.Title}
@@ -70,7 +70,7 @@ func ClearCorrelation(c Correlation, r disclosure.Rule) (Cleared[Correlation], D
 		}
 		out.Pairs = append(out.Pairs, pair)
 	}
-	return finish(KindCorrelation, out, d)
+	return finish(out, d)
 }
 
 func (p Pair) refuse(r disclosure.Rule) string {

@@ -57,11 +57,8 @@ const maxCount = int64(1) << 50
 // Document is an output of any kind that has been cleared. Its zero value is
 // refused wherever something is released.
 type Document struct {
-	ok        bool
-	kind      Kind
-	rule      disclosure.Rule
-	published int
-	body      []byte
+	ok   bool
+	body []byte // nil when nothing may leave
 }
 
 // Check returns nil when something of the output may leave, a Withheld error
@@ -70,43 +67,16 @@ func (d Document) Check() error {
 	switch {
 	case !d.ok:
 		return galien.Errorf(galien.Denied, "release: this output has not been through disclosure control")
-	case d.published == 0:
+	case d.body == nil:
 		return galien.Errorf(galien.Withheld, "release: nothing of this output may leave")
 	}
 	return nil
 }
 
-// Kind returns what the output is.
-func (d Document) Kind() Kind { return d.kind }
-
-// Rule returns the rule the output was cleared under, its defaults filled in.
-func (d Document) Rule() disclosure.Rule { return d.rule }
-
 // JSON returns what may leave, in the form of docs/formats/outputs.md, or nil
 // when nothing may. The same output and rule give the same bytes.
 func (d Document) JSON() []byte {
-	if d.Check() != nil {
-		return nil
-	}
 	return bytes.Clone(d.body)
-}
-
-// Cleared is a Document of which the type is known.
-type Cleared[T any] struct{ document Document }
-
-// Check is Document.Check.
-func (c Cleared[T]) Check() error { return c.document.Check() }
-
-// Document returns the output without its type.
-func (c Cleared[T]) Document() Document { return c.document }
-
-// Value returns what may leave. It fails as Check does.
-func (c Cleared[T]) Value() (T, error) {
-	var v T
-	if err := c.Check(); err != nil {
-		return v, err
-	}
-	return v, json.Unmarshal(c.document.body, &v)
 }
 
 // Finding is one reason why something of an output is withheld or changed.
@@ -167,15 +137,14 @@ func Clear(document []byte, r disclosure.Rule) (Document, Decision, error) {
 }
 
 // clearAs reads a document as a T and clears it.
-func clearAs[T any](document []byte, r disclosure.Rule, clear func(T, disclosure.Rule) (Cleared[T], Decision, error)) (Document, Decision, error) {
+func clearAs[T any](document []byte, r disclosure.Rule, clear func(T, disclosure.Rule) (Document, Decision, error)) (Document, Decision, error) {
 	var v T
 	dec := json.NewDecoder(bytes.NewReader(document))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&v); err != nil {
 		return Document{}, Decision{}, galien.Errorf(galien.Invalid, "output: %w", plain(err))
 	}
-	c, d, err := clear(v, r)
-	return c.document, d, err
+	return clear(v, r)
 }
 
 // plain drops what an error of encoding/json quotes of the document.
@@ -192,19 +161,19 @@ func plain(err error) error {
 }
 
 // finish seals what may leave. Nothing is kept of v when nothing is published.
-func finish[T any](kind Kind, v T, d Decision) (Cleared[T], Decision, error) {
-	out := Document{ok: true, kind: kind, rule: d.Rule, published: d.Published}
+func finish(v any, d Decision) (Document, Decision, error) {
+	out := Document{ok: true}
 	if d.Published > 0 {
 		body, err := json.MarshalIndent(v, "", "  ")
 		if err != nil {
-			return Cleared[T]{}, Decision{}, galien.Errorf(galien.Internal, "output: %w", err)
+			return Document{}, Decision{}, galien.Errorf(galien.Internal, "output: %w", err)
 		}
 		out.body = append(body, '\n')
 	}
 	if d.Findings == nil {
 		d.Findings = []Finding{}
 	}
-	return Cleared[T]{out}, d, nil
+	return out, d, nil
 }
 
 // checkTexts refuses texts that could not be shown safely in a file that

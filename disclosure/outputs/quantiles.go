@@ -55,13 +55,13 @@ const quantileDigits = 3
 // Sources: SACRO guide (2023), part II, position statistics; SDC Handbook
 // (Secure Data Access Professionals, 2019), section B, percentiles and maxima
 // and minima; ABS DataLab, minimum contributors for quantiles.
-func ClearQuantiles(q Quantiles, r disclosure.Rule) (Cleared[Quantiles], Decision, error) {
+func ClearQuantiles(q Quantiles, r disclosure.Rule) (Document, Decision, error) {
 	rule, err := r.Resolved()
 	if err == nil {
 		err = q.check()
 	}
 	if err != nil {
-		return Cleared[Quantiles]{}, Decision{}, err
+		return Document{}, Decision{}, err
 	}
 	d := Decision{Kind: KindQuantiles, Title: q.Title, Rule: rule}
 	out := Quantiles{Kind: KindQuantiles, Title: q.Title, Variable: q.Variable}
@@ -106,7 +106,7 @@ func ClearQuantiles(q Quantiles, r disclosure.Rule) (Cleared[Quantiles], Decisio
 		}
 		out.Groups = append(out.Groups, cleared)
 	}
-	return finish(KindQuantiles, out, d)
+	return finish(out, d)
 }
 
 func (at Quantile) name(g QuantileGroup) string {

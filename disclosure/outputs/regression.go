@@ -80,20 +80,20 @@ const perfect = 0.9999
 // and test statistics; SACRO guide (2023), part II, regression; Guidelines for
 // the checking of output based on microdata research (ESSnet SDC 2010, DwB
 // 2015), regression coefficients and estimation residuals.
-func ClearRegression(m Regression, r disclosure.Rule) (Cleared[Regression], Decision, error) {
+func ClearRegression(m Regression, r disclosure.Rule) (Document, Decision, error) {
 	rule, err := r.Resolved()
 	if err == nil {
 		err = m.check()
 	}
 	if err != nil {
-		return Cleared[Regression]{}, Decision{}, err
+		return Document{}, Decision{}, err
 	}
 	d := Decision{Kind: KindRegression, Title: m.Title, Rule: rule}
 	out := Regression{Kind: KindRegression, Title: m.Title, Model: m.Model}
 	if why := m.refuse(rule); why != "" {
 		d.note("model", why)
 		d.Withheld = len(m.Terms) + len(m.Statistics)
-		return finish(KindRegression, out, d)
+		return finish(out, d)
 	}
 	threshold := int64(rule.Threshold)
 	persons := rule.Round(*m.Persons)
@@ -144,7 +144,7 @@ func ClearRegression(m Regression, r disclosure.Rule) (Cleared[Regression], Deci
 		out.Statistics[name] = *significant(&x, 6)
 	}
 	slices.SortStableFunc(d.Findings, func(a, b Finding) int { return compareText(a.At, b.At) })
-	return finish(KindRegression, out, d)
+	return finish(out, d)
 }
 
 // residual returns the residual degrees of freedom.

@@ -39,8 +39,8 @@ type SumCell struct {
 // Sources: Eurostat, Handbook on Statistical Disclosure Control, magnitude
 // tables; SDC Handbook (2019), section B, means and totals; SACRO guide (2023),
 // part II, linear aggregations.
-func ClearSums(s Sums, r disclosure.Rule) (Cleared[Sums], Decision, error) {
-	fail := func(err error) (Cleared[Sums], Decision, error) { return Cleared[Sums]{}, Decision{}, err }
+func ClearSums(s Sums, r disclosure.Rule) (Document, Decision, error) {
+	fail := func(err error) (Document, Decision, error) { return Document{}, Decision{}, err }
 	if err := checkTexts("title", s.Title, "variable", s.Variable); err != nil {
 		return fail(err)
 	}
@@ -56,13 +56,13 @@ func ClearSums(s Sums, r disclosure.Rule) (Cleared[Sums], Decision, error) {
 		sd[place(c.Keys)] = c.SD
 		in.Cells = append(in.Cells, disclosure.Sum{Keys: c.Keys, Persons: *c.Persons, Amount: *c.Amount, Largest: c.Largest, Same: c.SD != nil && *c.SD == 0})
 	}
-	cleared, decided, err := disclosure.ClearMagnitude(in, r)
+	cells, decided, err := disclosure.ClearMagnitude(in, r)
 	if err != nil {
 		return fail(err)
 	}
-	d := Decision{Kind: KindSums, Title: s.Title, Rule: cleared.Rule(), Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
+	d := Decision{Kind: KindSums, Title: s.Title, Rule: decided.Rule, Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
 	out := Sums{Kind: KindSums, Title: s.Title, Variable: s.Variable, Dimensions: s.Dimensions}
-	for i, c := range cleared.Cells() {
+	for i, c := range cells {
 		cell := SumCell{Keys: c.Keys, Withheld: c.Withheld}
 		if c.Withheld {
 			d.note(place(c.Keys), decided.Cells[i].Reason)
@@ -73,7 +73,7 @@ func ClearSums(s Sums, r disclosure.Rule) (Cleared[Sums], Decision, error) {
 		}
 		out.Cells = append(out.Cells, cell)
 	}
-	return finish(KindSums, out, d)
+	return finish(out, d)
 }
 
 // finite says whether every number given is one.

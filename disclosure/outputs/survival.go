@@ -3,6 +3,7 @@ package outputs
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"galien"
 	"galien/disclosure"
@@ -14,6 +15,8 @@ type Survival struct {
 	Title string `json:"title"`
 	// Unit is the unit of time, such as days.
 	Unit string `json:"unit"`
+	// Additive says that a person is in one curve at most, as in a table.
+	Additive bool `json:"additive,omitempty"`
 	// Every is the distance of the times at which curves may be read; it is
 	// worked out when it is absent.
 	Every  *float64 `json:"every,omitempty"`
@@ -60,30 +63,35 @@ type Point struct {
 //     only: whatever is read from the heights of steps, it is not more than the
 //     counts say.
 //
-// A curve of nearly as many persons as another is withheld. Sources: SDC
+// Of curves that are not additive the largest alone leaves: another could be a
+// part of it, and the events of the rest would follow by subtraction. A curve of
+// nearly as many persons as another is withheld. Sources: SDC
 // Handbook (2019), section B, survival analysis; SACRO guide (2023), part II,
 // survival and hazard functions. Actuarial method: S. Cutler and F. Ederer,
 // Maximum utilization of the life table method, J Chronic Dis 8, 1958, 699-712;
 // intervals by Greenwood's variance on the scale of log(-log S).
-func ClearSurvival(s Survival, r disclosure.Rule) (Cleared[Survival], Decision, error) {
+func ClearSurvival(s Survival, r disclosure.Rule) (Document, Decision, error) {
 	rule, err := r.Resolved()
 	if err == nil {
 		err = s.check()
 	}
 	if err != nil {
-		return Cleared[Survival]{}, Decision{}, err
+		return Document{}, Decision{}, err
 	}
 	d := Decision{Kind: KindSurvival, Title: s.Title, Rule: rule}
 	every := s.grid()
-	out := Survival{Kind: KindSurvival, Title: s.Title, Unit: s.Unit, Every: &every}
+	out := Survival{Kind: KindSurvival, Title: s.Title, Unit: s.Unit, Additive: s.Additive, Every: &every}
 	var sizes []int64
 	for _, c := range s.Curves {
 		sizes = append(sizes, *c.Persons)
 	}
+	largest := slices.Index(sizes, slices.Max(sizes))
 	apart := countsApart(sizes, int64(rule.Threshold))
 	for i, c := range s.Curves {
 		cleared := Curve{Name: c.Name, Points: []Point{}}
-		if !apart[i] {
+		if !s.Additive && i != largest {
+			d.note(c.Name, "nothing says that no person is in two curves (additive): what the largest has more would follow by subtraction")
+		} else if !apart[i] {
 			d.note(c.Name, "the number of persons is small, or nearly that of another curve")
 		} else if cleared.Points = lifeTable(c, every, rule); len(cleared.Points) > 0 {
 			n := rule.Round(*c.Persons)
@@ -101,7 +109,7 @@ func ClearSurvival(s Survival, r disclosure.Rule) (Cleared[Survival], Decision, 
 		}
 		out.Curves = append(out.Curves, cleared)
 	}
-	return finish(KindSurvival, out, d)
+	return finish(out, d)
 }
 
 // at returns the declared estimate at a time.
@@ -213,7 +221,7 @@ func (s Survival) check() error {
 		}
 		last = max(last, time)
 	}
-	if s.Every != nil && !(*s.Every >= last/1000 && *s.Every > 0 && !math.IsInf(*s.Every, 0)) || last == 0 {
+	if s.Every != nil && !(*s.Every >= last/100 && *s.Every > 0 && !math.IsInf(*s.Every, 0)) || last == 0 {
 		return invalid("every is the distance of the times to read curves at, at least a hundredth of the time of observation, which is not nil")
 	}
 	return nil

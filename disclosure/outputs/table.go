@@ -36,8 +36,8 @@ type TableCell struct {
 }
 
 // ClearTable clears a table as disclosure.Clear does.
-func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
-	fail := func(err error) (Cleared[Table], Decision, error) { return Cleared[Table]{}, Decision{}, err }
+func ClearTable(t Table, r disclosure.Rule) (Document, Decision, error) {
+	fail := func(err error) (Document, Decision, error) { return Document{}, Decision{}, err }
 	if err := checkTexts("title", t.Title); err != nil {
 		return fail(err)
 	}
@@ -59,7 +59,7 @@ func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 	if err != nil {
 		return fail(err)
 	}
-	d := Decision{Kind: KindTable, Title: t.Title, Rule: cleared.Rule(), Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
+	d := Decision{Kind: KindTable, Title: t.Title, Rule: decided.Rule, Published: decided.Published, Withheld: decided.Primary + decided.Secondary}
 	out := Table{Kind: KindTable, Title: t.Title, Dimensions: t.Dimensions}
 	for i, c := range cleared.Cells() {
 		cell := TableCell{Keys: c.Keys, Withheld: c.Withheld}
@@ -76,7 +76,7 @@ func ClearTable(t Table, r disclosure.Rule) (Cleared[Table], Decision, error) {
 		}
 		out.Cells = append(out.Cells, cell)
 	}
-	return finish(KindTable, out, d)
+	return finish(out, d)
 }
 
 func dimensions(ds []Dimension) []disclosure.Dimension {

@@ -2,6 +2,7 @@ package airlock_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -344,6 +345,9 @@ func TestVersions(t *testing.T) {
 	if err != nil || s.State != airlock.Superseded || len(s.Differences) != 1 || !slices.Equal(s.Differences[0].Lines, []string{"-female,410", "+female,415"}) {
 		t.Errorf("version 2: %v %+v, %v", s.State, s.Differences, err)
 	}
+	if log := h.actions(); log[len(log)-1] != "paul airlock show delivered" {
+		t.Errorf("lines of files were shown, and the log ends with %q", log[len(log)-1])
+	}
 	// Authors of any version are barred, reviewers of an earlier one are not.
 	_, err = h.as("jules").Review(ctx, v.Group, airlock.Judgement{Verdict: airlock.Accept, Reason: "fine"})
 	wantKind(t, "the author of an earlier version", err, galien.Denied)
@@ -518,6 +522,52 @@ func TestForgedReview(t *testing.T) {
 	wantKind(t, "a forged review", err, galien.Corrupt)
 	_, _, err = h.as("steward").Check(context.Background())
 	wantKind(t, "a check of a forged review", err, galien.Corrupt)
+}
+
+// TestRegisterIsWhole takes a line of the register away, and writes one of
+// something that was never released.
+func TestRegisterIsWhole(t *testing.T) {
+	ctx := context.Background()
+	for name, damage := range map[string]func(h *hub, line func(n int) string) error{
+		"a line is gone": func(h *hub, line func(n int) string) error { return os.Remove(line(1)) },
+		"a line is of another file": func(h *hub, line func(n int) string) error {
+			return replace(line(2), `"name": "outputs.yaml"`, `"name": "results.yaml"`)
+		},
+		"a line is of what nobody released": func(h *hub, line func(n int) string) error {
+			v := h.submit("marie", outputs(t), "")
+			b, err := os.ReadFile(line(2))
+			if err != nil {
+				return err
+			}
+			var e airlock.Entry
+			if err := json.Unmarshal(b, &e); err != nil {
+				return err
+			}
+			e.Number, e.Group = 3, v.Group
+			if b, err = json.Marshal(e); err != nil {
+				return err
+			}
+			return os.WriteFile(line(3), b, 0o600)
+		},
+	} {
+		h := newHub(t, permitText)
+		for range 2 {
+			v := h.submit("marie", outputs(t), "")
+			h.review("paul", v.Group, airlock.Accept, airlock.WaitingSecond)
+			h.review("anne", v.Group, airlock.Accept, airlock.Accepted)
+			if _, err := h.as("steward").Release(ctx, v.Group, filepath.Join(t.TempDir(), "out")); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		if _, _, err := h.as("steward").Check(ctx); err != nil {
+			t.Fatal(name, err)
+		}
+		if err := damage(h, func(n int) string { return filepath.Join(h.dir, "airlock", "register", fmt.Sprintf("%06d.json", n)) }); err != nil {
+			t.Fatal(name, err)
+		}
+		_, _, err := h.as("steward").Check(ctx)
+		wantKind(t, name, err, galien.Corrupt)
+	}
 }
 
 var errKilled = errors.New("killed")

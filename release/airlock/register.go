@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"galien"
 )
@@ -44,14 +47,36 @@ type RegisterFile struct {
 	Size   int64  `json:"size"`
 }
 
-// Register returns everything that left, oldest first.
+// leaves lists the files of a version that its release takes out.
+func (v Version) leaves() []RegisterFile {
+	var out []RegisterFile
+	for _, f := range v.Files {
+		if !f.Stays {
+			out = append(out, RegisterFile{Name: f.Name, SHA256: f.SHA256, Size: f.Size})
+		}
+	}
+	return out
+}
+
+// Register returns everything that left, oldest first. It fails with Corrupt
+// when a line before the last is gone.
 func (a *Airlock) Register() ([]Entry, error) {
+	lines, err := os.ReadDir(filepath.Join(a.dir, "register"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("airlock: %w", err)
+	}
+	last := 0
+	for _, l := range lines {
+		if n, err := strconv.Atoi(strings.TrimSuffix(l.Name(), ".json")); err == nil {
+			last = max(last, n)
+		}
+	}
 	out := []Entry{}
-	for n := 1; ; n++ {
+	for n := 1; n <= last; n++ {
 		path := registerFile(n)
 		b, err := os.ReadFile(filepath.Join(a.dir, path))
 		if errors.Is(err, fs.ErrNotExist) {
-			return out, nil
+			return nil, galien.Errorf(galien.Corrupt, "airlock: %s is gone: take it back from a backup", path)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("airlock: %w", err)
@@ -65,32 +90,24 @@ func (a *Airlock) Register() ([]Entry, error) {
 		}
 		out = append(out, e)
 	}
+	return out, nil
 }
 
 func registerFile(n int) string { return filepath.Join("register", fmt.Sprintf("%06d.json", n)) }
 
 // released returns the line of the register of a version, or nil.
-func (a *Airlock) released(v Version) (*Entry, error) {
-	all, err := a.Register()
-	if err != nil {
-		return nil, err
+func released(register []Entry, v Version) *Entry {
+	i := slices.IndexFunc(register, func(e Entry) bool { return e.Group == v.Group && e.Version == v.Version })
+	if i < 0 {
+		return nil
 	}
-	for i := range all {
-		if all[i].Group == v.Group && all[i].Version == v.Version {
-			return &all[i], nil
-		}
-	}
-	return nil, nil
+	return &register[i]
 }
 
-// add writes a line of the register and returns it with its number. The caller
-// holds the lock.
-func (a *Airlock) add(e Entry) (Entry, error) {
-	all, err := a.Register()
-	if err != nil {
-		return Entry{}, err
-	}
-	e.Format, e.Number = format, len(all)+1
+// add writes a line of the register after those there are, and returns it with
+// its number. The caller holds the lock.
+func (a *Airlock) add(register []Entry, e Entry) (Entry, error) {
+	e.Format, e.Number = format, len(register)+1
 	b, err := document(e)
 	if err != nil {
 		return Entry{}, err

@@ -3,6 +3,7 @@ package airlock
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"galien"
@@ -59,7 +60,7 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		}
 	}
 	e := Entry{Kind: KindReviewed, Title: v.Title, Permit: v.Permit, Purpose: p.Terms.Purpose, PurposeKind: p.Terms.PurposeKind,
-		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version}
+		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version, Files: v.leaves()}
 	var files []release.File
 	for _, f := range v.Files {
 		b, err := a.bytes(f)
@@ -75,7 +76,10 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 			continue
 		}
 		files = append(files, release.File{Name: f.Name, Content: b})
-		e.Files = append(e.Files, RegisterFile{Name: f.Name, SHA256: f.SHA256, Size: f.Size})
+	}
+	register, err := a.Register()
+	if err != nil {
+		return Entry{}, err
 	}
 	details := place(v)
 	details["files"] = strconv.Itoa(len(e.Files))
@@ -83,16 +87,10 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		return Entry{}, err
 	}
 	a.reached("after the entry")
-	left, err := a.released(v)
-	switch {
-	case err != nil:
-		return Entry{}, err
-	case left != nil:
+	if left := released(register, v); left != nil {
 		e = *left
-	default:
-		if e, err = a.add(e); err != nil {
-			return Entry{}, err
-		}
+	} else if e, err = a.add(register, e); err != nil {
+		return Entry{}, err
 	}
 	a.reached("after the register")
 	return e, release.Place(out, files)
@@ -108,15 +106,22 @@ func (r Review) saw(f File) bool {
 	return false
 }
 
-// announcements are the documents that the audit log announced, by their hash:
-// who did what under which permit. whole is false when entries were removed from
-// the log because their time was up.
-func (a *Airlock) announcements(ctx context.Context) (all map[string]audit.Entry, whole bool, err error) {
-	all, whole = map[string]audit.Entry{}, true
+// announcement names what an entry of the audit log announced: an action, and
+// the hash of the document that it is about.
+type announcement struct{ action, subject string }
+
+// announcements are what the audit log announced: who did what to which document
+// under which permit. whole is false when entries were removed from the log
+// because their time was up.
+func (a *Airlock) announcements(ctx context.Context) (all map[announcement]audit.Entry, whole bool, err error) {
+	all, whole = map[announcement]audit.Entry{}, true
 	err = a.Log.Entries(ctx, func(_ int64, e audit.Entry) error {
 		whole = whole && !e.Time.IsZero()
-		if e.Subject != "" && (e.Action == ActionSubmit || e.Action == ActionReview) {
-			all[e.Subject] = e
+		switch e.Action {
+		case ActionSubmit, ActionReview, ActionRelease:
+			if e.Subject != "" {
+				all[announcement{e.Action, e.Subject}] = e
+			}
 		}
 		return nil
 	})
@@ -126,18 +131,18 @@ func (a *Airlock) announcements(ctx context.Context) (all map[string]audit.Entry
 // evidence checks a version and its reviews against one another and against the
 // audit log, which announced each of them by its hash: no document that the log
 // does not know decides anything.
-func evidence(announced map[string]audit.Entry, v Version, reviews []Review) error {
-	e := announced[v.SHA256]
-	if e.Action != ActionSubmit || e.Actor != v.Author || e.Permit != v.Permit {
+func evidence(announced map[announcement]audit.Entry, v Version, reviews []Review) error {
+	e, ok := announced[announcement{ActionSubmit, v.SHA256}]
+	if !ok || e.Actor != v.Author || e.Permit != v.Permit {
 		return galien.Errorf(galien.Corrupt, "airlock: the audit log knows no submission of version %d of %s", v.Version, v.Group)
 	}
 	seen := map[string]bool{v.Author: true}
 	for i, r := range reviews {
-		e := announced[r.SHA256]
+		e, ok := announced[announcement{ActionReview, r.SHA256}]
 		switch {
 		case r.Submission != v.SHA256:
 			return galien.Errorf(galien.Corrupt, "airlock: %s is of another submission", reviewFile(i+1))
-		case e.Action != ActionReview || e.Actor != r.Reviewer || e.Permit != v.Permit:
+		case !ok || e.Actor != r.Reviewer || e.Permit != v.Permit:
 			return galien.Errorf(galien.Corrupt, "airlock: the audit log knows no such %s", reviewFile(i+1))
 		case seen[r.Reviewer]:
 			return galien.Errorf(galien.Corrupt, "airlock: %s is by an author, or by somebody who reviewed already", reviewFile(i+1))
@@ -163,7 +168,11 @@ func (a *Airlock) ReleaseTable(ctx context.Context, title string, terms permit.T
 	for _, f := range files {
 		e.Files = append(e.Files, RegisterFile{Name: f.Name, SHA256: sum(f.Content), Size: int64(len(f.Content))})
 	}
-	if e, err = a.add(e); err != nil {
+	register, err := a.Register()
+	if err != nil {
+		return Entry{}, err
+	}
+	if e, err = a.add(register, e); err != nil {
 		return Entry{}, err
 	}
 	return e, release.Place(out, files)
@@ -177,7 +186,7 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	var announced map[string]audit.Entry
+	var announced map[announcement]audit.Entry
 	whole := false
 	if len(all) > 0 {
 		if announced, whole, err = a.announcements(ctx); err != nil {
@@ -212,6 +221,22 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 			}
 		}
 	}
-	_, err = a.Register()
-	return len(all), len(seen), err
+	register, err := a.Register()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, e := range register {
+		if e.Kind == KindTable {
+			continue // the gate's entry about it names no line
+		}
+		v, err := a.Version(e.Group, e.Version)
+		if err != nil {
+			return 0, 0, galien.Errorf(galien.Corrupt, "airlock: line %d of the register: %w", e.Number, err)
+		}
+		_, known := announced[announcement{ActionRelease, v.SHA256}]
+		if whole && !known || !slices.Equal(e.Files, v.leaves()) {
+			return 0, 0, galien.Errorf(galien.Corrupt, "airlock: line %d of the register is of files that the audit log does not know as released", e.Number)
+		}
+	}
+	return len(all), len(seen), nil
 }

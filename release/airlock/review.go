@@ -105,16 +105,12 @@ func (a *Airlock) reviews(v Version) ([]Review, error) {
 func reviewFile(n int) string { return fmt.Sprintf("review-%d.json", n) }
 
 // state works out where a version stands.
-func (a *Airlock) state(v Version, reviews []Review) (State, error) {
-	left, err := a.released(v)
-	if err != nil {
-		return "", err
-	}
+func (a *Airlock) state(v Version, reviews []Review, register []Entry) (State, error) {
 	last, err := a.latest(v.Group)
 	switch {
 	case err != nil:
 		return "", err
-	case left != nil:
+	case released(register, v) != nil:
 		return Released, nil
 	case last > v.Version:
 		return Superseded, nil
@@ -215,7 +211,11 @@ func (a *Airlock) Review(ctx context.Context, group string, j Judgement) (State,
 // mayReview fails when the actor may not review the version, or it has been
 // decided on.
 func (a *Airlock) mayReview(ctx context.Context, v Version, reviews []Review) error {
-	state, err := a.state(v, reviews)
+	register, err := a.Register()
+	if err != nil {
+		return err
+	}
+	state, err := a.state(v, reviews, register)
 	if err != nil {
 		return err
 	}
@@ -310,13 +310,17 @@ func (a *Airlock) List() ([]Listed, error) {
 	if err != nil {
 		return nil, err
 	}
+	register, err := a.Register()
+	if err != nil {
+		return nil, err
+	}
 	out := []Listed{}
 	for _, v := range groups {
 		reviews, err := a.reviews(v)
 		if err != nil {
 			return nil, err
 		}
-		state, err := a.state(v, reviews)
+		state, err := a.state(v, reviews, register)
 		if err != nil {
 			return nil, err
 		}
@@ -326,6 +330,7 @@ func (a *Airlock) List() ([]Listed, error) {
 }
 
 // Status returns a version of a group as the actor may see it; 0 is the latest.
+// That it was read is written down: the differences are lines of its files.
 func (a *Airlock) Status(ctx context.Context, group string, number int) (Status, error) {
 	v, err := a.Version(group, number)
 	if err != nil {
@@ -338,8 +343,12 @@ func (a *Airlock) Status(ctx context.Context, group string, number int) (Status,
 	if err != nil {
 		return Status{}, err
 	}
+	register, err := a.Register()
+	if err != nil {
+		return Status{}, err
+	}
 	s := Status{Version: v, SHA: v.SHA256, In: len(reviews), Reviews: []Review{}, Differences: []Difference{}}
-	if s.State, err = a.state(v, reviews); err != nil {
+	if s.State, err = a.state(v, reviews, register); err != nil {
 		return Status{}, err
 	}
 	for _, r := range reviews {
@@ -352,5 +361,8 @@ func (a *Airlock) Status(ctx context.Context, group string, number int) (Status,
 		return Status{}, err
 	}
 	s.Differences = append(s.Differences, d...)
+	if err := a.note(ctx, ActionShow, "delivered", v.Permit, v.SHA256, place(v)); err != nil {
+		return Status{}, err
+	}
 	return s, nil
 }

@@ -6,27 +6,9 @@ type Check struct {
 	Severity Severity
 	// EN and FR say in one sentence what is wrong and what to do.
 	EN, FR string
-	// Source is the key of the guidance that the check follows (Sources).
+	// Source is the key of the guidance that the check follows (docs/airlock.md).
 	Source string
 }
-
-// Source is published guidance on checking outputs.
-type Source struct{ Key, Title, Where string }
-
-// Sources returns the guidance that the checks follow. Nothing of it is copied.
-func Sources() []Source {
-	return []Source{
-		{"opensafely", "OpenSAFELY: releasing files, output checking", "docs.opensafely.org/releasing-files, docs.opensafely.org/output-checking"},
-		{"sacro", "SACRO / ACRO: semi-automated checking of research outputs", "github.com/AI-SDC/ACRO (acro/default.yaml: threshold and residual degrees of freedom of 10)"},
-		{"essnet", "ESSnet SDC and Data without Boundaries: guidelines for the checking of output based on microdata research", "research.cbs.nl/casc/ESSnet/GuidelinesForOutputChecking_Dec2009.pdf"},
-		{"sdc-handbook", "Safe Data Access Professionals (UK Data Service and others): handbook on statistical disclosure control for outputs", "securedatagroup.org/sdc-handbook"},
-		{"five-safes", "The Five Safes: safe outputs", "ukdataservice.ac.uk/help/secure-lab/what-is-the-five-safes-framework"},
-		{"galien", "docs/disclosure.md and docs/airlock.md", "this repository"},
-	}
-}
-
-// Catalogue returns every check, in the order in which they are documented.
-func Catalogue() []Check { return append([]Check(nil), catalogue...) }
 
 // Lookup returns a check by its id.
 func Lookup(id string) (Check, bool) {
@@ -42,6 +24,7 @@ var byID = func() map[string]Check {
 	return m
 }()
 
+// catalogue has every check, in the order in which they are documented.
 var catalogue = []Check{
 	// counts
 	{"rounding-stated", Refuse, "Neither the permit nor the manifest says how counts are rounded: write rounding: 5 (or another base), or rounding: exact.", "Ni l'autorisation ni le manifeste ne disent comment les effectifs sont arrondis : écrire rounding: 5 (ou une autre base), ou rounding: exact.", "opensafely"},

@@ -24,6 +24,8 @@ package check
 import (
 	"cmp"
 	"slices"
+
+	"galien/disclosure"
 )
 
 // Severity is what a finding means for the version it was found in.
@@ -40,14 +42,11 @@ const (
 // Rule is what the permit asks of outputs.
 type Rule struct {
 	// Threshold is the smallest number of persons that may be shown; 0 stands
-	// for 11.
+	// for disclosure.DefaultThreshold.
 	Threshold int
 	// Rounding is the base that counts must be rounded to; 0 asks for none.
 	Rounding int
 }
-
-// DefaultThreshold is the threshold of a rule that states none.
-const DefaultThreshold = 11
 
 // File is one file of a group.
 type File struct {
@@ -90,7 +89,7 @@ type run struct {
 // the group and more for what comes after. files must not hold the manifest.
 func Group(m Manifest, files []File, r Rule, version int) []Finding {
 	if r.Threshold == 0 {
-		r.Threshold = DefaultThreshold
+		r.Threshold = disclosure.DefaultThreshold
 	}
 	c := &run{manifest: m, rule: r, version: version, files: map[string]File{}, findings: map[[2]string]*Finding{}, threshold: int64(r.Threshold)}
 	for _, f := range files {

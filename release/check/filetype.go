@@ -155,7 +155,8 @@ func (c *run) tableless() {
 		o := &c.manifest.Outputs[i]
 		switch o.Kind {
 		case KindTable, KindQuantiles, KindRegression, KindSurvival, KindModel:
-			if _, there := c.files[o.File]; there && !seen[o.File] && !c.declares(o) && o.ClearedFrom == "" {
+			cleared := o.ClearedFrom != "" && strings.EqualFold(path.Ext(o.File), ".json") // it is compared byte for byte
+			if _, there := c.files[o.File]; there && !seen[o.File] && !c.declares(o) && !cleared {
 				c.found("table-missing", o.File, "")
 			}
 		}

@@ -305,11 +305,50 @@ func (c *run) json(name string, o *Output, b []byte) {
 		c.found("file-read", name, "")
 		return
 	}
+	if repeats(b) {
+		c.found("file-read", name, "a key is there twice")
+	}
 	c.lines(name, string(b))
 	if c.declares(o) || c.cleared(name, o, b) {
 		return
 	}
 	c.value(name, o, "", v)
+}
+
+// repeats reports whether an object of a JSON document has a key twice: readers
+// see one of the two values, and not all of them the same.
+func repeats(b []byte) bool {
+	type level struct {
+		keys map[string]bool // nil in a list
+		key  bool            // a key was read, and its value comes next
+	}
+	var open []level
+	dec := json.NewDecoder(bytes.NewReader(b))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return false
+		}
+		if n := len(open); n > 0 && token != json.Delim('}') && token != json.Delim(']') {
+			top := &open[n-1]
+			if key, ok := token.(string); ok && top.keys != nil && !top.key {
+				if top.keys[key] {
+					return true
+				}
+				top.keys[key], top.key = true, true
+				continue
+			}
+			top.key = false
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, level{keys: map[string]bool{}})
+		case json.Delim('['):
+			open = append(open, level{})
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+		}
+	}
 }
 
 func (c *run) value(name string, o *Output, at string, v any) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,11 +82,32 @@ func TestHostile(t *testing.T) {
 		{"an empty file", "x.csv", nil, "file-read"},
 		{"a picture that claims 40,000 by 40,000", "x.png", hugePNG(t), "file-size"},
 		{"bytes after the end of a picture", "x.png", append(fileBytes(t, "x.png", "png"), "sex,n"...), "metadata"},
+		{"a thumbnail in the header of a picture", "x.jpg", inJPEG(t, 2, "\xff\xe0\x00\x14JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x01\x01abc\x00"), "metadata"},
+		{"a table in the header of a picture", "x.jpg", inJPEG(t, 2, "\xff\xe0\x00\x10sex,n\nfemale,7"), "metadata"},
+		{"a comment behind a scan", "x.jpg", inJPEG(t, -2, "\xff\xfe\x00\x10sex,n\nfemale,7"), "metadata"},
 		{"bytes after the end of another picture", "x.jpg", append(fileBytes(t, "x.jpg", "jpeg"), "sex,n"...), "metadata"},
 	} {
 		if findings := lookAt(t, c.name, c.bytes); !has(findings, c.want) || !check.Refused(findings) && c.want != "rows-many" {
 			t.Errorf("%s: want %s, got %+v", c.what, c.want, findings)
 		}
+	}
+}
+
+// inJPEG is a picture with something put in at a place, or so far from its end.
+func inJPEG(t *testing.T, at int, text string) []byte {
+	t.Helper()
+	b := fileBytes(t, "x.jpg", "jpeg")
+	if at < 0 {
+		at += len(b)
+	}
+	return slices.Insert(b, at, []byte(text)...)
+}
+
+// TestHeaderOfPicture lets the header pass that most programs write.
+func TestHeaderOfPicture(t *testing.T) {
+	b := inJPEG(t, 2, "\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
+	if findings := lookAt(t, "x.jpg", b); has(findings, "metadata") || has(findings, "file-read") {
+		t.Errorf("%+v", findings)
 	}
 }
 
@@ -114,6 +136,7 @@ func TestHostileManifest(t *testing.T) {
 		"a rounding of 1":       "rounding: 1\n",
 		"a rounding that isn't": "rounding: five\n",
 		"no YAML":               "a: [",
+		"a key twice":           "title: a\ntitle: b\n",
 		"a list":                "- a\n",
 		"too large":             "title: " + strings.Repeat("x", 300<<10) + "\n",
 		"nested deeply":         "title: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "\n",

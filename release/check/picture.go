@@ -66,13 +66,21 @@ func (c *run) jpeg(f File) {
 			c.found("file-read", f.Name, "")
 			return
 		}
-		switch {
-		case marker == 0xe0, marker == 0xee, marker >= 0xc0 && marker <= 0xcf, marker == 0xdb, marker == 0xdd, marker == 0xda:
+		switch body := b[4 : 2+n]; {
+		case marker == 0xe0 && len(body) == 14 && bytes.HasPrefix(body, []byte("JFIF\x00")): // without a thumbnail
+		case marker == 0xee && len(body) == 12 && bytes.HasPrefix(body, []byte("Adobe")):
+		case marker >= 0xc0 && marker <= 0xcf, marker == 0xdb, marker == 0xdd, marker == 0xda:
 		default: // EXIF, XMP, comments, colour profiles
 			c.found("metadata", f.Name, "part of a picture that is not shown")
 		}
 		b = b[2+n:]
 		if marker == 0xda {
+			break
+		}
+	}
+	for i := range len(b) - 1 { // between the scans
+		if b[i] == 0xff && (b[i+1] == 0xfe || b[i+1]&0xf0 == 0xe0) {
+			c.found("metadata", f.Name, "part of a picture that is not shown")
 			break
 		}
 	}

@@ -24,11 +24,11 @@ type equation struct {
 	sum   float64
 }
 
-// newPolytope finds a first corner, or reports false: when no table agrees, or
-// when the walk did not end.
-func newPolytope(n int, equations []equation) (*polytope, bool) {
+// newPolytope finds a first corner; there is none, and nil is returned, when no
+// table agrees. ok is false when the walk did not end.
+func newPolytope(n int, equations []equation) (p *polytope, ok bool) {
 	m := len(equations)
-	p := &polytope{n: n}
+	p = &polytope{n: n}
 	for i, e := range equations {
 		row := make([]float64, n+m+1)
 		sign := 1.0
@@ -48,7 +48,7 @@ func newPolytope(n int, equations []equation) (*polytope, bool) {
 	}
 	least, ok := p.minimise(cost, n+m)
 	if !ok || least > tiny*float64(m+1) {
-		return nil, false
+		return nil, ok
 	}
 	// Artificial unknowns that are still there are nought: give their place to a
 	// real one, or drop the row, which says nothing new.

@@ -48,8 +48,8 @@ func TestPolytope(t *testing.T) {
 			line([][2]int{{0, i}, {1, i}, {2, i}})
 		}
 		p, ok := newPolytope(len(order), equations)
-		if !ok {
-			t.Fatalf("round %d: no table agrees", round)
+		if !ok || p == nil {
+			t.Fatalf("round %d: no table agrees, or no end (%v)", round, ok)
 		}
 		// Every table of whole numbers: a transportation problem has its extremes
 		// at whole numbers.

@@ -55,7 +55,7 @@ func (c *run) withheld(g *grid) {
 			if low, high, ok := span(cell, g.comma); ok && high-low+1 < float64(c.threshold) {
 				c.found("withheld-narrow", g.file, g.at(i, j))
 			}
-			if isWithheld(cell) {
+			if g.hides(i, j) {
 				c.partly(g, i, j)
 			}
 		}
@@ -63,6 +63,14 @@ func (c *run) withheld(g *grid) {
 			c.bounds(g, j, dims)
 		}
 	}
+}
+
+// hides reports whether a count is not shown: it is withheld, by a word or by a
+// range, or missing.
+func (g *grid) hides(i, j int) bool {
+	cell := strings.TrimSpace(g.rows[i][j])
+	_, _, ranged := span(cell, g.comma)
+	return cell == "" || ranged || isWithheld(cell)
 }
 
 // partly looks for numbers of a row that are made from a count that is
@@ -271,6 +279,10 @@ func (c *run) together(g *grid, j int, cells map[string]*cell, lines map[string]
 		}
 		p, ok := newPolytope(len(list), equations)
 		if !ok {
+			c.found("withheld-many", g.file, g.column(j))
+			continue
+		}
+		if p == nil {
 			continue // no table agrees: the totals are no sums
 		}
 		for i, x := range list {
@@ -383,9 +395,9 @@ func (c *run) compare(g, h *grid) {
 				if d > 0 && d < float64(c.threshold) && c.base() == 0 {
 					c.found("difference-small", h.file, h.at(i, k))
 				}
-			case aShown && isWithheld(h.rows[i][k]):
+			case aShown && h.hides(i, k):
 				c.found("withheld-elsewhere", h.file, h.at(i, k))
-			case bShown && isWithheld(g.rows[at][j]):
+			case bShown && g.hides(at, j):
 				c.found("withheld-elsewhere", g.file, g.at(at, j))
 			}
 		}

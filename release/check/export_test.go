@@ -1,0 +1,4 @@
+package check
+
+// Catalogue is catalogue.
+var Catalogue = catalogue
