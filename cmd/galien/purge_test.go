@@ -242,10 +242,13 @@ func TestForgetAndPurge(t *testing.T) {
 	if out := ok("104\n0106\n", "2 persons forgotten: 4 identity values, 1 quarantined rows, 0 links", "vault", "forget", hub, "--source", "omop"); strings.Contains(strings.ReplaceAll(out, hub, ""), "104") {
 		t.Errorf("the command names a person: %s", out)
 	}
-	// They are in no answer from now on, and no load comes between.
+	// They are in no answer from now on, whatever a law sets aside, and no load
+	// comes between.
+	mustRun(t, "opposition", "override", hub, "--permit", steward, "--law", "a law")
 	if got := persons(); fmt.Sprint(got) != "[101 102 103 105]" {
 		t.Errorf("forgotten and not purged, the persons are %v", got)
 	}
+	mustRun(t, "opposition", "override", hub, "--permit", steward, "--end")
 	fails(3, "104\n", "no such person", "vault", "forget", hub, "--source", "omop")
 	fails(5, "", "galien purge", "ingest", hub, "omop", delivery)
 	ok("", "OK", "fsck", hub)

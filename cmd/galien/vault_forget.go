@@ -13,7 +13,6 @@ import (
 	"galien"
 	"galien/lake"
 	"galien/lake/duck"
-	"galien/permit"
 	"galien/source"
 	"galien/source/omop"
 	"galien/source/snds"
@@ -29,8 +28,8 @@ func newVaultForget() *cobra.Command {
 what tells who they are: their numbers, pseudonyms and identity columns from the
 vault, their links, the quarantined rows that speak of them, and what the store of
 claims has under their numbers. Their keys stay as tombstones, so that nobody gets
-them again, and from the next question on their rows are in no answer (they are in
-the ledger of oppositions, for everything). This cannot be undone.
+them again, and from the next question on their rows are in no answer, whatever law sets
+oppositions aside. This cannot be undone.
 
 galien purge HUB then removes their rows from every snapshot; no load is taken in
 before that. Without the identity nothing can recognise them: if the source sends
@@ -177,7 +176,7 @@ func (h *hub) forget(ctx context.Context, name string, in io.Reader) (done forgo
 	if err != nil {
 		return done, err
 	}
-	if _, err := ledger.Oppose(ctx, persons, permit.Everything, permit.ByPerson, galien.DateOf(h.now()), h.now(), h.actor); err != nil {
+	if err := ledger.Erase(ctx, persons, h.now(), h.actor); err != nil {
 		return done, err
 	}
 	numbers := slices.Clone(ids)
