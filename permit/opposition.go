@@ -16,6 +16,11 @@ import (
 // data in this hub, whatever the permit.
 const Everything = "all"
 
+// Erased is the scope of a person who was forgotten and whose rows are still to
+// be purged: under no permit are they used, and no law sets that aside. No id of a
+// permit is like it.
+const Erased = "erased"
+
 // Who may oppose for a person.
 const (
 	ByPerson         = "person"
@@ -27,7 +32,7 @@ const (
 // alone, whose data are not to be used.
 type Opposition struct {
 	Person galien.PersonID `json:"person_id"`
-	// Scope is Everything, or the id of the one permit that is opposed.
+	// Scope is Everything, Erased, or the id of the one permit that is opposed.
 	Scope string `json:"scope"`
 	// By says who opposed: ByPerson, ByRepresentative or ByParents.
 	By string `json:"by"`
@@ -46,7 +51,7 @@ const oppositionSchema = `
 CREATE TABLE opposition (
 	entry        INTEGER PRIMARY KEY,
 	person_id    INTEGER NOT NULL,
-	scope        TEXT NOT NULL,   -- "all", or a permit's id
+	scope        TEXT NOT NULL,   -- "all", "erased", or a permit's id
 	by           TEXT NOT NULL,
 	received     TEXT NOT NULL,   -- the day
 	recorded_at  TEXT NOT NULL,   -- RFC 3339, UTC
@@ -87,6 +92,16 @@ func (s *Store) Oppose(ctx context.Context, persons []galien.PersonID, scope, by
 	if err := s.checkScope(ctx, scope); err != nil {
 		return 0, err
 	}
+	return s.enter(ctx, persons, scope, by, received, now, actor)
+}
+
+// Erase enters persons who are to be forgotten. Nothing withdraws that.
+func (s *Store) Erase(ctx context.Context, persons []galien.PersonID, now time.Time, actor string) error {
+	_, err := s.enter(ctx, persons, Erased, ByPerson, galien.DateOf(now), now, actor)
+	return err
+}
+
+func (s *Store) enter(ctx context.Context, persons []galien.PersonID, scope, by string, received galien.Date, now time.Time, actor string) (added int64, err error) {
 	return s.forEach(ctx, "oppose", persons, func(tx *sql.Tx, p galien.PersonID) (int64, error) {
 		row := []string{strconv.FormatInt(int64(p), 10), scope, by, received.String(), stamp(now), actor}
 		result, err := tx.ExecContext(ctx, `INSERT INTO opposition (person_id, scope, by, received, recorded_at, recorded_by, sum)
@@ -157,8 +172,8 @@ type Override struct {
 	EndedBy string    `json:"ended_by,omitempty"`
 }
 
-// Override sets oppositions aside for one permit, by a law that is named. It
-// fails with Invalid when none is, with NotFound when there is no such permit,
+// Override sets oppositions aside for one permit, by a law that is named; those
+// who were erased stay away. It fails with Invalid when none is, with NotFound when there is no such permit,
 // and with Conflict when one holds for it already.
 func (s *Store) Override(ctx context.Context, permitID, law string, now time.Time, actor string) error {
 	if strings.TrimSpace(law) == "" {
@@ -281,8 +296,8 @@ func (s *Store) opposed(ctx context.Context, permitID string) (persons []galien.
 		return nil, 0, err
 	}
 	rows, err := s.db.QueryContext(ctx, `SELECT DISTINCT person_id FROM opposition
-		WHERE withdrawn_at IS NULL AND scope IN (?1, ?2)
-		AND NOT EXISTS (SELECT 1 FROM opposition_override WHERE permit = ?2 AND ended_at IS NULL) ORDER BY person_id`, Everything, permitID)
+		WHERE withdrawn_at IS NULL AND (scope = ?3 OR scope IN (?1, ?2)
+		AND NOT EXISTS (SELECT 1 FROM opposition_override WHERE permit = ?2 AND ended_at IS NULL)) ORDER BY person_id`, Everything, permitID, Erased)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read oppositions: %w", err)
 	}

@@ -65,6 +65,15 @@ func TestOppositions(t *testing.T) {
 		{"one comes back", func() (int64, error) {
 			return d.store.Oppose(ctx, []galien.PersonID{3}, Everything, ByPerson, day+1, d.now, "marie")
 		}, 1, "[3 5 9]", "[3 9]"},
+		{"two are erased, one of whom opposed", func() (int64, error) {
+			return 2, d.store.Erase(ctx, []galien.PersonID{9, 11}, d.now, "marie")
+		}, 2, "[3 5 9 11]", "[3 9 11]"},
+		{"one of them withdraws", func() (int64, error) {
+			return d.store.Withdraw(ctx, []galien.PersonID{9, 11}, Everything, d.now, "marie")
+		}, 1, "[3 5 9 11]", "[3 9 11]"},
+		{"a law brings back nobody who was erased", func() (int64, error) {
+			return 1, d.store.Override(ctx, a, "code de la santé publique, L. 1", d.now, "marie")
+		}, 1, "[9 11]", "[3 9 11]"},
 	} {
 		n, err := c.do()
 		if err != nil || n != c.changed {
@@ -83,7 +92,7 @@ func TestOppositions(t *testing.T) {
 		asOf = p.OppositionsAsOf()
 	}
 	ledger, err := d.store.Oppositions(ctx)
-	if err != nil || len(ledger) != 5 {
+	if err != nil || len(ledger) != 7 {
 		t.Fatalf("%d entries, %v", len(ledger), err)
 	}
 	if first := ledger[1]; first.Person != 3 || first.By != ByPerson || first.Received != day || !first.RecordedAt.Equal(testDay) || !first.WithdrawnAt.Equal(testDay) {
@@ -93,7 +102,7 @@ func TestOppositions(t *testing.T) {
 		t.Errorf("the last entry is %+v", last)
 	}
 	laws, err := d.store.Overrides(ctx)
-	if err != nil || len(laws) != 1 || laws[0].Permit != a || laws[0].Law != "code de la santé publique, L. 1" || !laws[0].EndedAt.Equal(testDay) {
+	if err != nil || len(laws) != 2 || laws[0].Permit != a || laws[0].Law != "code de la santé publique, L. 1" || !laws[0].EndedAt.Equal(testDay) {
 		t.Errorf("the overrides are %+v, %v", laws, err)
 	}
 	if err := d.store.Override(ctx, b, "a law", d.now, "marie"); err != nil {
@@ -112,6 +121,8 @@ func TestOppositions(t *testing.T) {
 		"by nobody":                  {second(d.store.Oppose(ctx, nil, Everything, "neighbour", day, d.now, "marie")), galien.Invalid},
 		"no permit":                  {second(d.store.Oppose(ctx, nil, "none-00000000", ByPerson, day, d.now, "marie")), galien.NotFound},
 		"no law":                     {d.store.Override(ctx, a, " ", d.now, "marie"), galien.Invalid},
+		"erased, by opposing":        {second(d.store.Oppose(ctx, []galien.PersonID{3}, Erased, ByPerson, day, d.now, "marie")), galien.NotFound},
+		"erased, and withdrawn":      {second(d.store.Withdraw(ctx, []galien.PersonID{11}, Erased, d.now, "marie")), galien.NotFound},
 		"no permit to withdraw from": {second(d.store.Withdraw(ctx, []galien.PersonID{3}, "none-00000000", d.now, "marie")), galien.NotFound},
 		"no override to end":         {d.store.EndOverride(ctx, b, d.now, "marie"), galien.NotFound},
 		"a law for no permit":        {d.store.Override(ctx, "none-00000000", "a law", d.now, "marie"), galien.NotFound},

@@ -3,16 +3,21 @@
 //
 // The folder is named by GALIEN_TESTDATA, by default ../shared/data beside the
 // checkout. A test that needs it calls Dir, which skips the test with one line
-// when the data is absent, and fails it when CI=true.
+// when the data is absent, and fails it when CI=true. Rows reads a table as the
+// claims, and the truth beside invented ones, are written.
 //
 //	dir := refdata.Dir(t, "omop-gibleed")
 //	f, err := os.Open(filepath.Join(dir, "PERSON.csv.gz"))
 package refdata
 
 import (
+	"compress/gzip"
+	"encoding/csv"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -40,4 +45,39 @@ func Dir(t testing.TB, name string) string {
 		t.Skipf("reference data %q is absent (set GALIEN_TESTDATA to run this test)", name)
 	}
 	return dir
+}
+
+// Rows reads a file of semicolon-separated values, in gzip when its name ends in
+// .gz: each line by the names of the header. What stands after the last named
+// column is left out.
+func Rows(t testing.TB, path string) (rows []map[string]string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var from io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if from, err = gzip.NewReader(f); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	r := csv.NewReader(from)
+	r.Comma, r.FieldsPerRecord = ';', -1
+	lines, err := r.ReadAll()
+	if err != nil || len(lines) == 0 {
+		t.Fatalf("%s: %d lines, %v", path, len(lines), err)
+	}
+	for i, line := range lines[1:] {
+		if len(line) < len(lines[0]) {
+			t.Fatalf("%s: row %d has %d values for %d columns", path, i+1, len(line), len(lines[0]))
+		}
+		row := map[string]string{}
+		for j, name := range lines[0] {
+			row[name] = line[j]
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }

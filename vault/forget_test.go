@@ -77,7 +77,7 @@ func TestForget(t *testing.T) {
 				t.Fatalf("%+v, %v", done, err)
 			}
 			s, err := v.Status(ctx)
-			if err != nil || s.Persons != 2 || s.Forgotten != 1 || s.ToPurge != 1 || s.Given() != 3 || s.Identities != 4 || s.RawRows != 2 {
+			if err != nil || s.Persons != 2 || s.Forgotten != 1 || s.ToPurge != 1 || s.RowsToPurge != 1 || s.Given() != 3 || s.Identities != 4 || s.RawRows != 2 {
 				t.Errorf("the status is %+v, %v", s, err)
 			}
 			if n, err := v.Check(ctx); err != nil || n != 2 {
@@ -114,7 +114,7 @@ func TestForget(t *testing.T) {
 			if left, err := v.Forgotten(ctx); err != nil || len(left.Persons)+len(left.Rows) != 0 {
 				t.Errorf("after the purge: %+v, %v", left, err)
 			}
-			if s, err := v.Status(ctx); err != nil || s.Forgotten != 1 || s.ToPurge != 0 {
+			if s, err := v.Status(ctx); err != nil || s.Forgotten != 1 || s.ToPurge != 0 || s.RowsToPurge != 0 {
 				t.Errorf("after the purge: %+v, %v", s, err)
 			}
 			if r, err := v.Rotate(ctx, fixed(9), nil); err != nil || r.Persons != 3 {

@@ -280,6 +280,9 @@ type Status struct {
 	// of them of whom the lake may still have rows.
 	Forgotten int64 `json:"forgotten"`
 	ToPurge   int64 `json:"to_purge"`
+	// RowsToPurge are the quarantined rows that were forgotten, and that an index
+	// may still name.
+	RowsToPurge int64 `json:"rows_to_purge"`
 }
 
 // Given is how many person keys were ever given.
@@ -299,8 +302,9 @@ func (v *Vault) Status(ctx context.Context) (Status, error) {
 	s := Status{Format: Format, ID: split.Vault, Needed: split.Needed, Total: split.Total,
 		Version: rings[len(rings)-1].version, Rotating: len(rings) == 2}
 	err = v.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM person_key), (SELECT count(*) FROM identity), (SELECT count(*) FROM raw_row),
-		(SELECT count(*) FROM forgotten), (SELECT count(*) FROM forgotten WHERE purged = 0)`).
-		Scan(&s.Persons, &s.Identities, &s.RawRows, &s.Forgotten, &s.ToPurge)
+		(SELECT count(*) FROM forgotten), (SELECT count(*) FROM forgotten WHERE purged = 0),
+		(SELECT count(*) FROM forgotten_row)`).
+		Scan(&s.Persons, &s.Identities, &s.RawRows, &s.Forgotten, &s.ToPurge, &s.RowsToPurge)
 	if err != nil {
 		return Status{}, fmt.Errorf("count what the vault holds: %w", err)
 	}

@@ -168,6 +168,9 @@ func (h *hub) vaultFollowsLake(ctx context.Context) error {
 	if s.ToPurge > 0 {
 		return galien.Errorf(galien.Conflict, "%d persons were forgotten, and the lake still has their rows: galien purge %s first", s.ToPurge, h.dir)
 	}
+	if s.RowsToPurge > 0 {
+		return galien.Errorf(galien.Conflict, "galien vault forget was interrupted: give it again with the same numbers, and then galien purge %s", h.dir)
+	}
 	if err := h.lakeFollowed(ctx, s.Given()); err != nil {
 		return err
 	}

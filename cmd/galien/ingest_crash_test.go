@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"encoding/csv"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -66,26 +65,10 @@ func claimsToCrash(t *testing.T) crashing {
 			t.Fatalf("%d files are left of the country", kept)
 		}
 	}
-	f, err := os.Open(filepath.Join(c.deliveries[0][1], "REF", "IR_BEN_R.csv.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := csv.NewReader(z)
-	r.Comma = ';'
-	rows, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"BEN_NIR_PSA", "BEN_NIR_ANO"} {
-		at := slices.Index(rows[0], name)
-		for _, row := range rows[1:] {
-			if len(row[at]) == 17 {
-				c.identities = append(c.identities, row[at])
+	for _, row := range refdata.Rows(t, filepath.Join(c.deliveries[0][1], "REF", "IR_BEN_R.csv.gz")) {
+		for _, name := range []string{"BEN_NIR_PSA", "BEN_NIR_ANO"} {
+			if len(row[name]) == 17 {
+				c.identities = append(c.identities, row[name])
 			}
 		}
 	}

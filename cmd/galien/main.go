@@ -53,6 +53,7 @@ var commands = []func() *cobra.Command{
 }
 
 func main() {
+	forbidDumps()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

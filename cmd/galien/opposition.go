@@ -191,7 +191,8 @@ func newOppositionOverride() *cobra.Command {
 		Use:   "override HUB --permit P --law TEXT",
 		Short: "Set oppositions aside for one permit, where a law says so",
 		Long: `Set every opposition aside for one permit, by the law that --law names; it stands in
-the ledger and in the audit log. --end makes them hold again.`,
+the ledger and in the audit log. --end makes them hold again. Who was forgotten
+(galien vault forget) stays away all the same.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if end == (law != "") {

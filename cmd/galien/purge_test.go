@@ -242,10 +242,13 @@ func TestForgetAndPurge(t *testing.T) {
 	if out := ok("104\n0106\n", "2 persons forgotten: 4 identity values, 1 quarantined rows, 0 links", "vault", "forget", hub, "--source", "omop"); strings.Contains(strings.ReplaceAll(out, hub, ""), "104") {
 		t.Errorf("the command names a person: %s", out)
 	}
-	// They are in no answer from now on, and no load comes between.
+	// They are in no answer from now on, whatever a law sets aside, and no load
+	// comes between.
+	mustRun(t, "opposition", "override", hub, "--permit", steward, "--law", "a law")
 	if got := persons(); fmt.Sprint(got) != "[101 102 103 105]" {
 		t.Errorf("forgotten and not purged, the persons are %v", got)
 	}
+	mustRun(t, "opposition", "override", hub, "--permit", steward, "--end")
 	fails(3, "104\n", "no such person", "vault", "forget", hub, "--source", "omop")
 	fails(5, "", "galien purge", "ingest", hub, "omop", delivery)
 	ok("", "OK", "fsck", hub)
@@ -516,4 +519,40 @@ func TestBackupInsideHub(t *testing.T) {
 			t.Errorf("a backup to %s: exit %d, %s", strconv.Quote(at), code, stderr)
 		}
 	}
+}
+
+// TestForgettingInterrupted ends a forgetting when the quarantined rows are gone
+// and the person is not: no load is taken in, and the same command ends it.
+func TestForgettingInterrupted(t *testing.T) {
+	hub, delivery := canaryHub(t)
+	h, err := openHub(hub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := h.vault()
+	if err == nil {
+		var rows int64
+		if _, rows, err = h.forgetMentions(t.Context(), v, "omop", []string{"104"}); err == nil && rows != 1 {
+			t.Errorf("%d quarantined rows were forgotten, want 1", rows)
+		}
+	}
+	h.close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "fsck", hub)
+	if code, _, stderr := galienRun(t, "", "ingest", hub, "omop", delivery); code != 5 || !strings.Contains(stderr, "vault forget was interrupted") {
+		t.Errorf("a load: exit %d, %s", code, stderr)
+	}
+	if code, stdout, stderr := galienRun(t, "104\n", "vault", "forget", hub, "--source", "omop"); code != 0 || !strings.HasPrefix(stdout, "1 persons forgotten") {
+		t.Fatalf("again: exit %d, %s%s", code, stdout, stderr)
+	}
+	if s := mustRun(t, "purge", hub); !strings.Contains(s, "1 rows of the quarantine") {
+		t.Errorf("the purge says: %s", s)
+	}
+	if found := tracesOf(t, hub, "CANARY104", 4); len(found) > 0 {
+		t.Errorf("traces are left: %q", found)
+	}
+	mustRun(t, "fsck", hub)
+	mustRun(t, "ingest", hub, "omop", delivery)
 }

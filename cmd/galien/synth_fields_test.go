@@ -1,8 +1,6 @@
 package main
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,34 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"galien/refdata"
 )
 
 // truthTable reads a table of the truth beside an invented extraction.
-func truthTable(t *testing.T, extraction, name string) (rows []map[string]string) {
+func truthTable(t *testing.T, extraction, name string) []map[string]string {
 	t.Helper()
-	f, err := os.Open(filepath.Join(extraction, "truth", name+".csv.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := csv.NewReader(z)
-	c.Comma = ';'
-	records, err := c.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rec := range records[1:] {
-		row := map[string]string{}
-		for i, column := range records[0] {
-			row[column] = rec[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
+	return refdata.Rows(t, filepath.Join(extraction, "truth", name+".csv.gz"))
 }
 
 // sameLines reports what one list has more often than the other.

@@ -13,7 +13,6 @@ import (
 	"galien"
 	"galien/lake"
 	"galien/lake/duck"
-	"galien/permit"
 	"galien/source"
 	"galien/source/omop"
 	"galien/source/snds"
@@ -29,8 +28,8 @@ func newVaultForget() *cobra.Command {
 what tells who they are: their numbers, pseudonyms and identity columns from the
 vault, their links, the quarantined rows that speak of them, and what the store of
 claims has under their numbers. Their keys stay as tombstones, so that nobody gets
-them again, and from the next question on their rows are in no answer (they are in
-the ledger of oppositions, for everything). This cannot be undone.
+them again, and from the next question on their rows are in no answer, whatever law sets
+oppositions aside. This cannot be undone.
 
 galien purge HUB then removes their rows from every snapshot; no load is taken in
 before that. Without the identity nothing can recognise them: if the source sends
@@ -177,25 +176,27 @@ func (h *hub) forget(ctx context.Context, name string, in io.Reader) (done forgo
 	if err != nil {
 		return done, err
 	}
-	if _, err := ledger.Oppose(ctx, persons, permit.Everything, permit.ByPerson, galien.DateOf(h.now()), h.now(), h.actor); err != nil {
+	if err := ledger.Erase(ctx, persons, h.now(), h.actor); err != nil {
 		return done, err
 	}
 	numbers := slices.Clone(ids)
-	if kind == snds.Kind && snap != nil {
-		src, _ := snap.Source(name)
-		gone, err := snds.Forget(ctx, v, src, duck.Config{MemoryLimit: loadMemory}, ids)
-		if err != nil {
-			return done, err
-		}
-		numbers, done.store = append(numbers, gone.Numbers...), gone.Rows
-	}
 	for _, id := range ids {
 		// A hospital's own number stands after its kind and its establishment's.
 		if _, number, ok := cutLast(id, "|"); ok {
 			numbers = append(numbers, number)
 		}
 	}
-	if done.links, err = h.forgetLinks(numbers); err != nil {
+	var rows int64
+	if kind == snds.Kind && snap != nil {
+		src, _ := snap.Source(name)
+		done.store, err = snds.Forget(ctx, v, src, duck.Config{MemoryLimit: loadMemory}, ids, func(more []string) (err error) {
+			done.links, rows, err = h.forgetMentions(ctx, v, name, append(numbers, more...))
+			return err
+		})
+	} else {
+		done.links, rows, err = h.forgetMentions(ctx, v, name, numbers)
+	}
+	if err != nil {
 		return done, err
 	}
 	if kind == omop.Kind {
@@ -203,18 +204,10 @@ func (h *hub) forget(ctx context.Context, name string, in io.Reader) (done forgo
 			return done, err
 		}
 	}
-	err = v.RawRows(ctx, name, func(file vault.RawFile, line int64, raw []byte) error {
-		if source.Mentions(file.Header, file.Delimiter, raw, numbers) {
-			f.Rows = append(f.Rows, vault.RawPlace{Table: file.Table, Name: file.Name, SHA256: file.SHA256, Line: line})
-		}
-		return nil
-	})
-	if err != nil {
-		return done, err
-	}
 	if done.Forgot, err = v.Forget(ctx, f); err != nil {
 		return done, err
 	}
+	done.Rows = rows
 	if done.removed, done.left, err = h.removeUnfinished(); err != nil {
 		return done, err
 	}
@@ -228,6 +221,26 @@ func cutLast(s, sep string) (before, after string, found bool) {
 		return s, "", false
 	}
 	return s[:i], s[i+len(sep):], true
+}
+
+// forgetMentions forgets what speaks of persons by their numbers: links, and
+// quarantined rows of the source.
+func (h *hub) forgetMentions(ctx context.Context, v *vault.Vault, name string, numbers []string) (links int, rows int64, err error) {
+	if links, err = h.forgetLinks(numbers); err != nil {
+		return links, 0, err
+	}
+	f := vault.Forgetting{Source: name}
+	err = v.RawRows(ctx, name, func(file vault.RawFile, line int64, raw []byte) error {
+		if source.Mentions(file.Header, file.Delimiter, raw, numbers) {
+			f.Rows = append(f.Rows, vault.RawPlace{Table: file.Table, Name: file.Name, SHA256: file.SHA256, Line: line})
+		}
+		return nil
+	})
+	if err != nil || len(f.Rows) == 0 {
+		return links, 0, err
+	}
+	done, err := v.Forget(ctx, f)
+	return links, done.Rows, err
 }
 
 // forgetLinks forgets the links of records of those numbers.

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -206,6 +208,57 @@ func TestServedVault(t *testing.T) {
 	}
 	if code, _, stderr := galienRun(t, "", "vault", "status", hub); code != 4 {
 		t.Errorf("without the server: exit %d, %s", code, stderr)
+	}
+}
+
+// TestNoCoreDump breaks a vault's server off as a fault would, where the account
+// allows core dumps of any size: there is none.
+func TestNoCoreDump(t *testing.T) {
+	aborted := func(name string, args ...string) *exec.Cmd {
+		cmd := exec.Command("sh", append([]string{"-c", `ulimit -c unlimited && exec "$0" "$@"`, name}, args...)...)
+		cmd.Dir = t.TempDir()
+		return cmd
+	}
+	dumped := func(cmd *exec.Cmd) bool {
+		_ = cmd.Wait()
+		status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if !ok || !status.Signaled() || status.Signal() != syscall.SIGABRT {
+			t.Fatalf("the process ended with %v", cmd.ProcessState)
+		}
+		return status.CoreDump()
+	}
+	other := aborted("sh", "-c", "kill -ABRT $$")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !dumped(other) {
+		t.Skip("this machine makes no core dumps")
+	}
+	folder, err := os.MkdirTemp("", "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	hub := filepath.Join(folder, "hub")
+	mustRun(t, "init", hub)
+	galien := process(t, "vault", "serve", hub)
+	server := aborted(galien.Path, galien.Args[1:]...)
+	server.Env = append(galien.Env, "GOTRACEBACK=crash")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if conn, err := net.Dial("unix", filepath.Join(hub, vaultSocket)); err == nil {
+			conn.Close()
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := server.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	if dumped(server) {
+		t.Error("a core dump was made")
 	}
 }
 

@@ -73,9 +73,6 @@ func (*Source) Format(f fmt.State, _ rune) { io.WriteString(f, "[identity]") }
 // administrative number.
 func (s *Source) Claims() bool { return s.claims }
 
-// Persons returns how many there are.
-func (s *Source) Persons() int { return len(s.people) }
-
 // AddTo adds the persons to a side of a linker.
 func (s *Source) AddTo(side *link.Side) error {
 	for id, t := range s.people {

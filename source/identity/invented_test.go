@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"galien/refdata"
 	"galien/synth/snds"
 	"galien/vault/link"
 )
@@ -23,13 +24,13 @@ func TestInventedClaims(t *testing.T) {
 	if _, err := snds.Write(t.Context(), dir, snds.Config{Persons: 1200, Years: 3, Seed: 77}, nil); err != nil {
 		t.Fatal(err)
 	}
-	truth := truthRows(t, filepath.Join(dir, "truth", "stays.csv.gz"))
+	truth := refdata.Rows(t, filepath.Join(dir, "truth", "stays.csv.gz"))
 	persons := map[string]map[string]string{}
-	for _, r := range truthRows(t, filepath.Join(dir, "truth", "persons.csv.gz")) {
+	for _, r := range refdata.Rows(t, filepath.Join(dir, "truth", "persons.csv.gz")) {
 		persons[r["person_id"]] = r
 	}
 	owner := map[string]string{}
-	for _, r := range truthRows(t, filepath.Join(dir, "truth", "person_keys.csv.gz")) {
+	for _, r := range refdata.Rows(t, filepath.Join(dir, "truth", "person_keys.csv.gz")) {
 		owner[r["BEN_NIR_PSA"]+r["BEN_RNG_GEM"]] = r["person_id"]
 		owner[cmp.Or(r["BEN_NIR_ANO"], "none")] = r["person_id"]
 	}

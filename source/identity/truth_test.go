@@ -1,11 +1,7 @@
 package identity
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,33 +11,6 @@ import (
 	"galien/source/pmsi"
 	"galien/vault/link"
 )
-
-// truthRows reads a table of the truth.
-func truthRows(t *testing.T, path string) (rows []map[string]string) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := csv.NewReader(z)
-	r.Comma = ';'
-	records, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rec := range records[1:] {
-		row := map[string]string{}
-		for i, name := range records[0] {
-			row[name] = rec[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
 
 // linked is what a run says of one stay of the hospital.
 type linked struct {
@@ -97,14 +66,14 @@ func linkTruth(t *testing.T, dir string, o link.Options) (map[string]linked, lin
 func TestTruth(t *testing.T) {
 	dir := refdata.Dir(t, "snds-truth-small")
 	persons := map[string]string{}
-	for _, r := range truthRows(t, filepath.Join(dir, "truth", "person_keys.csv.gz")) {
+	for _, r := range refdata.Rows(t, filepath.Join(dir, "truth", "person_keys.csv.gz")) {
 		persons[r["BEN_IDT_ANO"]] = r["person_id"]
 		persons[r["BEN_NIR_PSA"]+r["BEN_RNG_GEM"]] = r["person_id"]
 		if r["BEN_NIR_ANO"] != "" {
 			persons[r["BEN_NIR_ANO"]] = r["person_id"]
 		}
 	}
-	truth := truthRows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz"))
+	truth := refdata.Rows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz"))
 	table := []string{fmt.Sprintf("%-25s %-10s %6s %8s %8s %8s", "planted error", "path", "stays", "stay ok", "person", "wrong")}
 	for _, path := range []struct {
 		name string
@@ -188,7 +157,7 @@ func TestTruth(t *testing.T) {
 func TestPlantedWarnings(t *testing.T) {
 	dir := refdata.Dir(t, "snds-truth-small")
 	var persons []string
-	for _, r := range truthRows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz")) {
+	for _, r := range refdata.Rows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz")) {
 		if strings.Contains(r["hospital_error"], "nir_key_wrong") && !slices.Contains(persons, r["IPP"]) {
 			persons = append(persons, r["IPP"])
 		}
@@ -208,7 +177,7 @@ func TestPlantedWarnings(t *testing.T) {
 // person.
 func TestAnoHosp(t *testing.T) {
 	dir := refdata.Dir(t, "snds-truth-small")
-	truth := truthRows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz"))
+	truth := refdata.Rows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz"))
 	format := func() *pmsi.Format {
 		for _, f := range pmsi.Formats() {
 			if f.Kind == "ANO-HOSP" && f.Version == "V014" {

@@ -1,10 +1,7 @@
 package pmsi
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/rand"
-	"encoding/csv"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -81,39 +78,6 @@ func (h hub) read(t testing.TB, table string, columns ...string) (rows [][]strin
 	return rows
 }
 
-// truthRows reads a table of the truth.
-func truthRows(t *testing.T, path string) []map[string]string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r *csv.Reader
-	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r = csv.NewReader(z)
-	} else {
-		r = csv.NewReader(bytes.NewReader(b))
-	}
-	r.Comma = ';'
-	records, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []map[string]string
-	for _, rec := range records[1:] {
-		row := map[string]string{}
-		for i, name := range records[0] {
-			row[name] = rec[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
 // TestTruth reads the files of the hospital whose stays are known, and finds
 // every stay with its days, diagnoses and acts, under its person.
 func TestTruth(t *testing.T) {
@@ -127,11 +91,11 @@ func TestTruth(t *testing.T) {
 
 	// What the truth says of a stay, in words.
 	stays := map[string]map[string]string{}
-	for _, s := range truthRows(t, filepath.Join(dir, "truth", "stays.csv.gz")) {
+	for _, s := range refdata.Rows(t, filepath.Join(dir, "truth", "stays.csv.gz")) {
 		stays[s["year"]+" "+s["ETA_NUM"]+" "+s["RSA_NUM"]] = s
 	}
 	acts := map[string][]string{}
-	for _, p := range truthRows(t, filepath.Join(dir, "truth", "procedures.csv.gz")) {
+	for _, p := range refdata.Rows(t, filepath.Join(dir, "truth", "procedures.csv.gz")) {
 		if act := p["date"] + " " + p["ccam"]; p["source"] == "stay" && !slices.Contains(acts[p["visit_id"]], act) {
 			acts[p["visit_id"]] = append(acts[p["visit_id"]], act)
 		}
@@ -139,7 +103,7 @@ func TestTruth(t *testing.T) {
 	persons := map[string]string{} // the person of the truth, by IPP
 	want := map[string]int{}
 	unclaimed, deaths := 0, map[string]bool{}
-	for _, l := range truthRows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz")) {
+	for _, l := range refdata.Rows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz")) {
 		persons[l["IPP"]] = l["person_id"]
 		s := stays[l["claims_year"]+" "+l["claims_ETA_NUM"]+" "+l["claims_RSA_NUM"]]
 		if s == nil {
@@ -234,7 +198,7 @@ func TestTruth(t *testing.T) {
 		t.Errorf("%d deaths in hospital are missing", len(deaths))
 	}
 	sexes := map[string]string{}
-	for _, p := range truthRows(t, filepath.Join(dir, "truth", "persons.csv.gz")) {
+	for _, p := range refdata.Rows(t, filepath.Join(dir, "truth", "persons.csv.gz")) {
 		sexes[p["person_id"]] = map[string]string{"1": "8507", "2": "8532"}[p["sex"]]
 	}
 	for _, p := range h.read(t, "person", "person_id", "gender_concept_id") {
@@ -246,10 +210,10 @@ func TestTruth(t *testing.T) {
 		t.Error("the same files in another order change the hub")
 	}
 	canaries := []string{}
-	for _, row := range truthRows(t, filepath.Join(dir, "input", "hospital", "ins_traits.csv")) {
+	for _, row := range refdata.Rows(t, filepath.Join(dir, "input", "hospital", "ins_traits.csv")) {
 		canaries = append(canaries, row["\ufeffIPP"]+row["IPP"])
 	}
-	for _, l := range truthRows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz")) {
+	for _, l := range refdata.Rows(t, filepath.Join(dir, "truth", "hospital_link.csv.gz")) {
 		canaries = append(canaries, l["NADL"], l["NRSS"])
 	}
 	searchOutsideVault(t, h.dir, canaries)

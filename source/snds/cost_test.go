@@ -1,11 +1,8 @@
 package snds
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,6 +10,7 @@ import (
 
 	"galien"
 	"galien/cdm"
+	"galien/refdata"
 )
 
 // claimRows yields every row of the files of a table of the extract.
@@ -23,28 +21,9 @@ func claimRows(t *testing.T, dir, table string, yield func(r map[string]string))
 		t.Fatalf("%d files of %s: %v", len(files), table, err)
 	}
 	for _, path := range files {
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := csv.NewReader(z)
-		c.Comma = ';'
-		records, err := c.ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, rec := range records[1:] {
-			row := map[string]string{}
-			for i, name := range records[0] {
-				row[name] = rec[i]
-			}
+		for _, row := range refdata.Rows(t, path) {
 			yield(row)
 		}
-		f.Close()
 	}
 }
 

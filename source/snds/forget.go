@@ -17,43 +17,40 @@ import (
 	"galien/vault"
 )
 
-// Forgot is what Forget found of persons in the store.
-type Forgot struct {
-	// Numbers are all numbers under which the persons stand there.
-	Numbers []string
-	// Rows is how many rows went.
-	Rows int64
-}
-
 // Forget takes persons, by their source ids, out of what the store keeps of a
 // source: the rows of the beneficiary tables and of every other table by any of
 // their numbers, and the register's. Rows under a number that several persons
 // share, which are nobody's in the lake, go too, lest they become the other's.
+// It returns how many rows went.
+//
+// Before any goes, first is told all numbers under which the persons stand there:
+// nothing knows them afterwards, so what else is found by them goes in first. When
+// it fails, nothing is changed.
 //
 // Each unit is rewritten as a whole, under a new key, and takes its place in one
 // step; the tables that say which numbers are whose come last, so that what was
 // interrupted can be done again. The caller holds the lake's lock.
-func Forget(ctx context.Context, v *vault.Vault, src lake.Source, c duck.Config, ids []string) (done Forgot, err error) {
+func Forget(ctx context.Context, v *vault.Vault, src lake.Source, c duck.Config, ids []string, first func(numbers []string) error) (rows int64, err error) {
 	dir, err := v.Store(src.Name)
 	if err != nil {
-		return done, err
+		return 0, err
 	}
 	work, remove, err := v.Workspace()
 	if err != nil {
-		return done, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	c.File, c.TempDir, c.Sealed = filepath.Join(work, "forget.duckdb"), filepath.Join(work, "spill"), true
 	db, err := duck.Open(ctx, c)
 	if err != nil {
-		return done, err
+		return 0, err
 	}
 	defer db.Close()
-	f := &forgetting{v: v, src: src, store: store{dir}, db: db, salt: newSalt(), unlocked: map[string]bool{}, done: &done}
-	if err := f.run(ctx, ids); err != nil {
-		return done, fmt.Errorf("forget in the store: %w", err)
+	f := &forgetting{v: v, src: src, store: store{dir}, db: db, salt: newSalt(), unlocked: map[string]bool{}}
+	if err := f.run(ctx, ids, first); err != nil {
+		return 0, fmt.Errorf("forget in the store: %w", err)
 	}
-	return done, nil
+	return f.rows, nil
 }
 
 // forgetting is one call of Forget.
@@ -64,13 +61,13 @@ type forgetting struct {
 	db       *sql.DB
 	salt     string // of the key of what is rewritten
 	unlocked map[string]bool
-	done     *Forgot
+	rows     int64 // that went
 }
 
 // isBeneficiaries reports whether a unit says which numbers are whose.
 func isBeneficiaries(u lake.Unit) bool { return strings.HasPrefix(u.Name, "IR_BEN_R") }
 
-func (f *forgetting) run(ctx context.Context, ids []string) error {
+func (f *forgetting) run(ctx context.Context, ids []string, first func(numbers []string) error) error {
 	if err := f.store.settle(f.src.Units); err != nil {
 		return err
 	}
@@ -108,7 +105,11 @@ func (f *forgetting) run(ctx context.Context, ids []string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.number(ctx, ids, units, pages, path, salt); err != nil {
+	numbers, err := f.number(ctx, ids, units, pages, path, salt)
+	if err != nil {
+		return err
+	}
+	if err := first(numbers); err != nil {
 		return err
 	}
 	for i, u := range units {
@@ -137,10 +138,11 @@ func (f *forgetting) exec(ctx context.Context, statements ...string) error {
 }
 
 // number makes the tables of what is to be looked for: gone_pair (psa, rng),
-// gone_number, gone_identity, each of one column n but the first.
-func (f *forgetting) number(ctx context.Context, ids []string, units []lake.Unit, pages map[string]kept, path, salt string) error {
+// gone_number, gone_identity, each of one column n but the first; it returns the
+// numbers.
+func (f *forgetting) number(ctx context.Context, ids []string, units []lake.Unit, pages map[string]kept, path, salt string) ([]string, error) {
 	if err := f.exec(ctx, "CREATE TABLE gone_id (n VARCHAR)"); err != nil {
-		return err
+		return nil, err
 	}
 	next := 0
 	err := duck.Append(ctx, f.db, "gone_id", func(row []any) (bool, error) {
@@ -152,7 +154,7 @@ func (f *forgetting) number(ctx context.Context, ids []string, units []lake.Unit
 		return true, nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known := "SELECT NULL::VARCHAR AS psa, NULL::BIGINT AS rng, NULL::VARCHAR AS ano WHERE false"
 	for _, u := range units {
@@ -173,7 +175,7 @@ func (f *forgetting) number(ctx context.Context, ids []string, units []lake.Unit
 	register := "SELECT NULL::VARCHAR AS psa, NULL::BIGINT AS rng, NULL::INTEGER AS identity WHERE false"
 	if path != "" {
 		if err := unlock(ctx, f.db, f.v, f.src.Name, f.unlocked, salt); err != nil {
-			return err
+			return nil, err
 		}
 		register = sealedFiles(map[string][]string{salt: {path}})
 	}
@@ -188,10 +190,9 @@ func (f *forgetting) number(ctx context.Context, ids []string, units []lake.Unit
 		"CREATE TABLE gone_identity AS SELECT DISTINCT r.identity AS n FROM number r JOIN gone_pair p ON p.psa = r.psa AND p.rng IS NOT DISTINCT FROM r.rng",
 	)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	f.done.Numbers, err = texts(ctx, f.db, "SELECT n FROM gone_number ORDER BY n")
-	return err
+	return texts(ctx, f.db, "SELECT n FROM gone_number ORDER BY n")
 }
 
 // register rewrites the register without the persons' numbers; path is empty
@@ -207,7 +208,7 @@ func (f *forgetting) register(ctx context.Context, path string) error {
 	if err := f.exec(ctx, "DELETE FROM number WHERE identity IN (FROM gone_identity)"); err != nil {
 		return err
 	}
-	f.done.Rows += n
+	f.rows += n
 	return f.store.saveRegister(ctx, f.db, f.salt)
 }
 
@@ -266,7 +267,7 @@ func (f *forgetting) unit(ctx context.Context, u lake.Unit, k kept) error {
 		}
 	}
 	k.Salt = f.salt
-	f.done.Rows += rows
+	f.rows += rows
 	return f.store.seal(u, k)
 }
 

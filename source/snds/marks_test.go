@@ -1,16 +1,14 @@
 package snds
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"galien"
+	"galien/refdata"
 )
 
 // marked compares the marks of persons in doubt with the truth: P04 are those
@@ -96,7 +94,7 @@ func marked(t *testing.T, dir string, h hub) map[string]string {
 		counts["P15 persons "+mark] = fmt.Sprint(len(persons), 0)
 	}
 	unlinked := 0
-	for _, r := range extractRows(t, filepath.Join(dir, "input", "snds", "DECES", "KI_ECD_R.csv.gz")) {
+	for _, r := range refdata.Rows(t, filepath.Join(dir, "input", "snds", "DECES", "KI_ECD_R.csv.gz")) {
 		p, linked := person[r["BEN_IDT_ANO"]]
 		if r["BEN_IDT_ANO"] == "" || !linked {
 			unlinked++
@@ -113,34 +111,6 @@ func marked(t *testing.T, dir string, h hub) map[string]string {
 	}
 	counts["K01 KI_ECD_R"] = fmt.Sprint(unlinked, unlinked)
 	return counts
-}
-
-// extractRows reads a file of the extract.
-func extractRows(t *testing.T, path string) (rows []map[string]string) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := csv.NewReader(z)
-	r.Comma = ';'
-	records, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rec := range records[1:] {
-		row := map[string]string{}
-		for i, name := range records[0] {
-			row[name] = rec[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }
 
 // TestCauseOnTwoDays gives the same cause of the same person under two days,

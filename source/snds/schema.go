@@ -2,7 +2,6 @@ package snds
 
 import (
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,16 +90,6 @@ var tables = sync.OnceValue(func() map[string]Table {
 	all[archive.Name] = archive
 	return all
 })
-
-// Tables returns every table that is known, sorted by name.
-func Tables() []Table {
-	var list []Table
-	for _, t := range tables() {
-		list = append(list, t)
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
-	return list
-}
 
 var kinds = map[byte]valueKind{'t': text, 'i': whole, 'n': number, 'd': date, 'e': dayFirst}
 

@@ -1,12 +1,9 @@
 package snds
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,42 +12,13 @@ import (
 
 	"galien"
 	"galien/lake"
+	"galien/refdata"
 )
 
 // truthRows reads a table of the truth.
 func truthRows(t *testing.T, dir, name string) []map[string]string {
 	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "truth", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var r *csv.Reader
-	if strings.HasSuffix(name, ".gz") {
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r = csv.NewReader(z)
-	} else {
-		r = csv.NewReader(f)
-	}
-	r.Comma, r.FieldsPerRecord = ';', -1 // a sentence of ambiguous.csv holds a semicolon
-	records, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []map[string]string
-	for _, rec := range records[1:] {
-		row := map[string]string{}
-		for i, name := range records[0] {
-			if i < len(rec) {
-				row[name] = rec[i]
-			}
-		}
-		rows = append(rows, row)
-	}
-	return rows
+	return refdata.Rows(t, filepath.Join(dir, "truth", name))
 }
 
 // verdict is what the truth says of a lake: precision and recall by score, and

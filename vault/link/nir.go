@@ -55,12 +55,6 @@ func ParseNIR(text string) (n NIR, ok bool) {
 	return n, true
 }
 
-// KeyOf returns the key of a NIR: 97 - n mod 97, from 1 to 97.
-func KeyOf(n NIR) int {
-	sum, _ := nirValue(n.number)
-	return int(97 - sum%97)
-}
-
 // nirValue returns the 13 characters as a number; false when they are no NIR.
 func nirValue(s string) (uint64, bool) {
 	var v uint64

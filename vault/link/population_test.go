@@ -111,7 +111,7 @@ func (p *population) stays(birth Birth) (list []Stay) {
 
 func (p *population) nir(x person) string {
 	n, _ := ParseNIR(fmt.Sprintf("%s%02d%02d%s%03d", x.sex.digit(), x.birth.Year%100, x.birth.Month, x.origin, 1+p.rand.IntN(999)))
-	return fmt.Sprintf("%s%02d", n.number, KeyOf(n))
+	return fmt.Sprintf("%s%02d", n.number, keyOf(n))
 }
 
 func (p *population) person() person {
