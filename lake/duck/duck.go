@@ -43,6 +43,10 @@ type Config struct {
 	// engine's own generator, which its makers do not call safe. It keeps rows
 	// from lying on a disk in clear; it is no reason to keep the files.
 	Sealed bool
+	// Unsealed is, beside a sealed File, the file of the tables that need no seal,
+	// made as CREATE TABLE unsealed.name and found by their name alone. It must be
+	// absent.
+	Unsealed string
 	// Threads is how many cores a query may use; 0 means all of them.
 	Threads int
 	// MemoryLimit is the most memory that the engine's buffers may take, such
@@ -101,8 +105,11 @@ func Open(ctx context.Context, c Config) (*sql.DB, error) {
 	return db, nil
 }
 
-// sealedName is what an engine calls its encrypted file.
-const sealedName = "sealed"
+// What an engine calls its encrypted file, and the one beside it.
+const (
+	sealedName   = "sealed"
+	unsealedName = "unsealed"
+)
 
 // connector opens the engine's file; an encrypted one is attached to an engine
 // in memory, as the default of each connection.
@@ -115,7 +122,12 @@ func (c Config) connector() (*duckdb.Connector, error) {
 	attach := "ATTACH IF NOT EXISTS " + Quote(c.File) + " AS " + sealedName +
 		" (ENCRYPTION_KEY '" + hex.EncodeToString(key) + "', ENCRYPTION_CIPHER 'GCM')"
 	return duckdb.NewConnector(":memory:?force_mbedtls_unsafe=true&temp_file_encryption=true", func(conn driver.ExecerContext) error {
-		for _, s := range []string{attach, "USE " + sealedName} {
+		statements := []string{attach, "USE " + sealedName}
+		if c.Unsealed != "" {
+			statements = append(statements, "ATTACH IF NOT EXISTS "+Quote(c.Unsealed)+" AS "+unsealedName,
+				"SET search_path = '"+sealedName+".main,"+unsealedName+".main'")
+		}
+		for _, s := range statements {
 			if _, err := conn.ExecContext(context.Background(), s, nil); err != nil {
 				// The statement holds the key.
 				return errors.New("the encrypted file cannot be attached")

@@ -58,6 +58,46 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+// TestUnsealed has a table in the file beside the sealed one: it is found by its
+// name alone, on every connection, filled from the sealed tables, and its rows
+// alone lie there in clear.
+func TestUnsealed(t *testing.T) {
+	dir := t.TempDir()
+	sealed, clear := filepath.Join(dir, "sealed.duckdb"), filepath.Join(dir, "clear.duckdb")
+	db := open(t, Config{File: sealed, Unsealed: clear, TempDir: filepath.Join(dir, "spill"), Sealed: true})
+	for _, s := range []string{
+		"CREATE TABLE number AS SELECT i, 'CANARY' || hash(i) AS s FROM range(1000) t(i)",
+		"CREATE TABLE unsealed.stage (i BIGINT, s VARCHAR)",
+		"INSERT INTO stage SELECT i, 'known' || i FROM number",
+		"CHECKPOINT unsealed",
+		"CHECKPOINT sealed",
+	} {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var n int
+	for range 2 { // two connections at once
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.QueryRowContext(t.Context(), "SELECT count(*) FROM stage JOIN number USING (i)").Scan(&n); err != nil || n != 1000 {
+			t.Errorf("%d rows (%v)", n, err)
+		}
+	}
+	for path, want := range map[string]struct{ number, stage bool }{sealed: {false, false}, clear: {false, true}} {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if number, stage := bytes.Contains(b, []byte("CANARY")), bytes.Contains(b, []byte("known")); number != want.number || stage != want.stage {
+			t.Errorf("%s: numbers in clear %v, staged rows in clear %v", filepath.Base(path), number, stage)
+		}
+	}
+}
+
 func TestAppender(t *testing.T) {
 	for _, sealed := range []bool{true, false} {
 		db := open(t, Config{File: filepath.Join(t.TempDir(), "x.duckdb"), TempDir: t.TempDir(), Sealed: sealed})

@@ -47,6 +47,8 @@ const LineColumn = "_line"
 type Writer struct {
 	tx *lake.Tx
 	db *sql.DB
+	// place is what stands before the name of a staging table that is made.
+	place string
 
 	mu     sync.Mutex
 	stages map[string]*Stage // by table name
@@ -61,8 +63,13 @@ func Open(ctx context.Context, l *lake.Lake, c duck.Config) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.File == "" {
-		c.File = filepath.Join(tx.TempDir(), "stage.duckdb")
+	stages, place := filepath.Join(tx.TempDir(), "stage.duckdb"), ""
+	switch {
+	case c.File == "":
+		c.File = stages
+	case c.Sealed:
+		// What is staged is what the lake will hold, which is not sealed.
+		c.Unsealed, place = stages, "unsealed."
 	}
 	if c.TempDir == "" {
 		c.TempDir = filepath.Join(tx.TempDir(), "spill")
@@ -72,7 +79,7 @@ func Open(ctx context.Context, l *lake.Lake, c duck.Config) (*Writer, error) {
 		_ = tx.Close()
 		return nil, err
 	}
-	return &Writer{tx: tx, db: db, stages: map[string]*Stage{}}, nil
+	return &Writer{tx: tx, db: db, place: place, stages: map[string]*Stage{}}, nil
 }
 
 // DB returns the engine with the staging tables, each named stage_ and the
@@ -126,7 +133,7 @@ func (w *Writer) create(ctx context.Context, t cdm.Table) (*Stage, error) {
 	for _, c := range t.Columns {
 		b.WriteString(duck.Ident(c.Name) + " " + duck.Type(c.Type) + ", ")
 	}
-	_, err := w.db.ExecContext(ctx, "CREATE TABLE "+duck.Ident(s.name)+" ("+b.String()+LineColumn+" BIGINT)")
+	_, err := w.db.ExecContext(ctx, "CREATE TABLE "+w.place+duck.Ident(s.name)+" ("+b.String()+LineColumn+" BIGINT)")
 	if err != nil {
 		w.forget(s)
 		return nil, duck.Error("stage "+t.Name, err)

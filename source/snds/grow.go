@@ -99,6 +99,10 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return err
 	}
+	var path string
+	if err := conn.QueryRowContext(ctx, "SELECT current_setting('search_path')").Scan(&path); err != nil {
+		return duck.Error(action, err)
+	}
 	statements := []string{"CREATE SCHEMA before", "USE before", "CREATE TABLE before.ledger AS FROM shape_ledger",
 		"CREATE VIEW before.care_line AS FROM touched_line WHERE part <> 'added'",
 		"CREATE VIEW before.amount_line AS FROM touched_amount WHERE part <> 'added'",
@@ -138,7 +142,7 @@ func (g *ingest) recall(ctx context.Context, conn *sql.Conn) error {
 			return duck.Error(action, err)
 		}
 	}
-	_, err = conn.ExecContext(ctx, "USE main")
+	_, err = conn.ExecContext(ctx, "SET search_path = "+duck.Quote(path))
 	return duck.Error(action, err)
 }
 
