@@ -305,7 +305,7 @@ func readSharing(db *sql.DB) (s sharing, err error) {
 // within the process instead of failing.
 func connect(path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+uriPath(path)+
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=temp_store(2)&_txlock=immediate")
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=temp_store(2)&_pragma=cache_size(-262144)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
