@@ -194,8 +194,14 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 	}
 	suspect := f.suspect(in)
 	lines := bufio.NewReaderSize(r, 1<<18)
+	var long []byte
 	for n := int64(1); ; n++ {
-		raw, err := lines.ReadBytes('\n')
+		raw, err := lines.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			long = append(long[:0], raw...)
+			raw, err = lines.ReadBytes('\n')
+			raw = append(long, raw...)
+		}
 		if err == io.EOF && len(raw) == 0 {
 			break
 		}
@@ -240,25 +246,30 @@ func (f *fileProblems) locate(in *input) (found []located, err error) {
 }
 
 // suspect returns a cheap test that a line may have one of the keys sought: the
-// value of the first key column of each. A line with quotes is always suspect.
+// value of one key column of each, the one of which they have the most values. A
+// line with quotes is always suspect.
 func (f *fileProblems) suspect(in *input) func(raw []byte, delimiter byte) bool {
 	type column struct {
 		at     int
 		kind   valueKind
 		values map[string]bool
 	}
-	var first []column
+	var telling []column
 	for by, keys := range f.keyed {
-		name, _, _ := strings.Cut(by, " ")
-		c := column{slices.Index(in.columns, name), reads[in.table.Name].kindOf(in.table, name), map[string]bool{}}
-		for k := range keys {
-			value, _, _ := strings.Cut(k, "\x1f")
-			c.values[value] = true
+		names := strings.Fields(by)
+		columns := make([]column, len(names))
+		for i, name := range names {
+			columns[i] = column{slices.Index(in.columns, name), reads[in.table.Name].kindOf(in.table, name), map[string]bool{}}
 		}
-		first = append(first, c)
+		for k := range keys {
+			for i, value := range strings.Split(k, "\x1f") {
+				columns[i].values[value] = true
+			}
+		}
+		telling = append(telling, slices.MaxFunc(columns, func(a, b column) int { return cmp.Compare(len(a.values), len(b.values)) }))
 	}
 	return func(raw []byte, delimiter byte) bool {
-		for _, c := range first {
+		for _, c := range telling {
 			field := raw
 			for range c.at {
 				i := bytes.IndexByte(field, delimiter)
@@ -270,13 +281,33 @@ func (f *fileProblems) suspect(in *input) func(raw []byte, delimiter byte) bool 
 			if i := bytes.IndexByte(field, delimiter); i >= 0 {
 				field = field[:i]
 			}
-			value, ok := plain(c.kind, string(bytes.TrimSpace(field)))
+			field = bytes.TrimSpace(field)
+			if c.values[string(field)] {
+				return true
+			}
+			if c.kind == text || c.kind == whole && isPlain(field) {
+				continue
+			}
+			value, ok := plain(c.kind, string(field))
 			if !ok || c.values[value] {
 				return true
 			}
 		}
 		return bytes.IndexByte(raw, '"') >= 0
 	}
+}
+
+// isPlain reports whether a whole number is written in its plain form.
+func isPlain(digits []byte) bool {
+	if len(digits) == 0 || len(digits) > 18 || digits[0] == '0' && len(digits) > 1 {
+		return false
+	}
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // cut splits a line into fields, with quotes as the engine reads them.
