@@ -91,7 +91,7 @@ var stateOrphans = slices.Concat(fieldOrphans("rehabilitation", "ETA_NUM RHA_NUM
 
 // quarantine notes the rows that the queries find.
 func (g *ingest) quarantine(ctx context.Context, db executor, list []orphans) error {
-	files := map[string]*input{}
+	files := map[uint64]*input{}
 	for _, in := range g.d.inputs {
 		files[in.mark()] = in
 	}
@@ -108,7 +108,7 @@ func (g *ingest) quarantine(ctx context.Context, db executor, list []orphans) er
 	return nil
 }
 
-func (g *ingest) note(ctx context.Context, db executor, query string, files map[string]*input, keys []string, why failure) error {
+func (g *ingest) note(ctx context.Context, db executor, query string, files map[uint64]*input, keys []string, why failure) error {
 	const action = "find rows for the quarantine"
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
@@ -116,7 +116,7 @@ func (g *ingest) note(ctx context.Context, db executor, query string, files map[
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var file string
+		var file uint64
 		values := make([]sql.NullString, len(keys))
 		into := []any{&file}
 		for i := range values {

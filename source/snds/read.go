@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"galien"
@@ -75,9 +76,12 @@ func (k valueKind) value(x string) string {
 	return x
 }
 
-// mark is what stands for a file in the rows that came from it: the beginning of
-// its hash.
-func (in *input) mark() string { return in.sha256[:16] }
+// mark is what stands for a file in the rows that came from it: the first eight
+// bytes of its hash.
+func (in *input) mark() uint64 {
+	n, _ := strconv.ParseUint(in.sha256[:16], 16, 64) // check wrote it in hexadecimal
+	return n
+}
 
 // makeTable makes the empty table into which the files of t are read. It
 // belongs to its connection.
@@ -95,7 +99,7 @@ func (r *reading) typed(t Table) (list []string) {
 	if r.unit == claims {
 		list = append(list, lineColumn+" UBIGINT")
 	}
-	return append(list, fileColumn+" VARCHAR", yearColumn+" INTEGER")
+	return append(list, fileColumn+" UBIGINT", yearColumn+" INTEGER")
 }
 
 // readFile appends the rows of a file to the table of its name, and leaves in
@@ -150,7 +154,7 @@ func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *pro
 		options += ", compression = 'gzip'"
 	}
 	errorsTable, scansTable := fmt.Sprintf("rejected_%d", number), fmt.Sprintf("rejected_scan_%d", number)
-	query := fmt.Sprintf("INSERT INTO %s SELECT %s, '%s', %d, %s FROM (SELECT %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
+	query := fmt.Sprintf("INSERT INTO %s SELECT %s, %d::UBIGINT, %d, %s FROM (SELECT %s FROM (SELECT %s FROM read_csv(%s, delim = '%s', header = true, auto_detect = false, columns = {%s}, quote = '\"', escape = '\"'%s, "+
 		"store_rejects = true, rejects_limit = 0, rejects_table = '%s', rejects_scan = '%s')))",
 		strings.ToLower(in.table.Name), strings.Join(selected, ", "), in.mark(), in.year, bad, strings.Join(values, ", "), strings.Join(raw, ", "),
 		duck.Quote(in.path), string(in.delimiter), strings.Join(layout, ", "), options, errorsTable, scansTable)
@@ -210,7 +214,7 @@ func structural(ctx context.Context, conn *sql.Conn, in *input, table string, p 
 // of the table.
 func unreadable(ctx context.Context, conn *sql.Conn, in *input, columns []string, p *problems) error {
 	table := strings.ToLower(in.table.Name)
-	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s IS NOT NULL AND %s = '%s' GROUP BY 1 ORDER BY 1", badColumn, table, badColumn, fileColumn, in.mark()))
+	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s IS NOT NULL AND %s = %d GROUP BY 1 ORDER BY 1", badColumn, table, badColumn, fileColumn, in.mark()))
 	if err != nil {
 		return err
 	}
@@ -240,6 +244,6 @@ func unreadable(ctx context.Context, conn *sql.Conn, in *input, columns []string
 	if err := rows.Err(); err != nil || !found {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IS NOT NULL AND %s = '%s'", table, badColumn, fileColumn, in.mark()))
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s IS NOT NULL AND %s = %d", table, badColumn, fileColumn, in.mark()))
 	return err
 }

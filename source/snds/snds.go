@@ -34,7 +34,7 @@ import (
 
 // ReaderVersion is the version of the reading, the rules and the mapping. The
 // same files under another version are read again.
-const ReaderVersion = "5"
+const ReaderVersion = "6"
 
 // Kind is the kind of source in the lake's manifest.
 const Kind = "snds"

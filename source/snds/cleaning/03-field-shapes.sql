@@ -5,7 +5,7 @@
 
 -- covered is the last day that the summaries of a stay speak of; partial says
 -- that the person did not stay day and night.
-CREATE TABLE shape_field_stay (kind VARCHAR, telling BIGINT, year INTEGER, finess VARCHAR, number VARCHAR, psa VARCHAR, _file VARCHAR, entry DATE, leaving DATE,
+CREATE TABLE shape_field_stay (kind VARCHAR, telling BIGINT, year INTEGER, finess VARCHAR, number VARCHAR, psa VARCHAR, _file UBIGINT, entry DATE, leaving DATE,
   covered DATE, partial BOOLEAN, entry_mode VARCHAR, exit_mode VARCHAR, removed_by VARCHAR);
 CREATE TABLE shape_field_diagnosis (telling BIGINT, day DATE, code VARCHAR, place VARCHAR);
 CREATE TABLE shape_field_act (telling BIGINT, day DATE, system VARCHAR, code VARCHAR, quantity DOUBLE);

@@ -27,7 +27,6 @@ FROM (
     cents(p.PRS_PAI_MNT) AS charge, cents(p.BSE_REM_BSE) AS base, cents(coalesce(p.BSE_REM_MNT + coalesce(p.CPL_REM_MNT, 0), p.CPL_REM_MNT)) AS refund,
     p.PFS_EXE_NUM AS executor, p.PFS_PRE_NUM AS prescriber, p.PSE_SPE_COD AS specialty, e.finess, e.clinic_stay,
     p.DPN_QLF IS NULL OR p.PRS_DPN_QLP IS NULL OR p.CPL_MAJ_TOP IS NULL OR p.CPL_AFF_COD IS NULL AS unqualified,
-    p._file,
     CASE
       -- D14: outpatient care of public hospitals, for information only.
       WHEN $D14 AND (p.DPN_QLF = 71 OR p.PRS_DPN_QLP = 71) THEN 'D14'
@@ -52,12 +51,18 @@ FROM (
 -- line says. A drug is its CIP13; where only the CIP7 came (D08: after zeros;
 -- D09: alone in PHA_PRS_IDE), it waits for the reference to translate it.
 -- ER_CAM_F has no quantity of its own: the line's counts.
+-- Consultations and visits are lines without a detail. Other lines without one
+-- have no kind: nothing but amounts.
 CREATE TEMP TABLE detailed AS
-SELECT d.kind, d.code, d.cip7, coalesce(d.quantity, c.quantity) AS quantity, c.identity, c.psa, c.rng, c.fictitious, c.day, c.executor, c.prescriber,
-  c.flux, c.nature, c.rule, c.removed_by, c.day IS NULL AS orphan, d._file, d._line, d.DCT_ORD_NUM, d.PRS_ORD_NUM,
-  event_id(d._line, d.kind, d.nth, d.code, d.cip7, d.quantity) AS id, c.charge, c.base, c.refund
+SELECT CASE WHEN d.kind IS NOT NULL THEN d.kind WHEN c.nature IN (1110, 1111, 1112) THEN 'PRS' END AS kind,
+  CASE WHEN d.kind IS NOT NULL THEN d.code WHEN c.nature IN (1110, 1111, 1112) THEN c.nature::VARCHAR END AS code,
+  d.cip7, coalesce(d.quantity, c.quantity) AS quantity, c.identity, c.psa, c.rng, c.fictitious, c.day, c.executor, c.prescriber,
+  c.flux, c.nature, c.rule, c.removed_by, c.day IS NULL AS orphan, coalesce(d._line, c._line) AS _line,
+  coalesce(d.DCT_ORD_NUM, c.DCT_ORD_NUM) AS DCT_ORD_NUM, coalesce(d.PRS_ORD_NUM, c.PRS_ORD_NUM) AS PRS_ORD_NUM,
+  CASE WHEN d.kind IS NOT NULL THEN event_id(d._line, d.kind, d.nth, d.code, d.cip7, d.quantity) ELSE event_id(c._line, 'PRS') END AS id,
+  c.charge, c.base, c.refund
 FROM (
-  SELECT 'PHA' AS kind, $line, PHA_ORD_NUM AS nth, _file, PHA_ACT_QSN::DOUBLE AS quantity,
+  SELECT 'PHA' AS kind, $line, PHA_ORD_NUM AS nth, PHA_ACT_QSN::DOUBLE AS quantity,
     CASE WHEN c13 IS NOT NULL AND (padded IS NULL OR NOT $D08) THEN c13 WHEN c13 IS NULL AND NOT $D09 THEN PHA_PRS_IDE END AS code,
     CASE WHEN c13 IS NOT NULL AND (padded IS NULL OR NOT $D08) OR c13 IS NULL AND NOT $D09 THEN NULL ELSE coalesce(padded, alone) END AS cip7
   FROM (
@@ -66,27 +71,29 @@ FROM (
       CASE WHEN ltrim(PHA_PRS_IDE, '0') <> '' THEN lpad(ltrim(PHA_PRS_IDE, '0'), 7, '0') END AS alone
     FROM er_pha_f)
   UNION ALL
-  SELECT 'UCD', $line, UCD_ORD_NUM, _file, UCD_DLV_NBR, UCD_UCD_COD, NULL FROM er_ucd_f
+  SELECT 'UCD', $line, UCD_ORD_NUM, UCD_DLV_NBR, UCD_UCD_COD, NULL FROM er_ucd_f
   UNION ALL
-  SELECT 'CAM', $line, CAM_ORD_NUM, _file, NULL, CAM_PRS_IDE[1:7], NULL FROM er_cam_f
+  SELECT 'CAM', $line, CAM_ORD_NUM, NULL, CAM_PRS_IDE[1:7], NULL FROM er_cam_f
   UNION ALL
-  SELECT 'BIO', $line, BIO_ORD_NUM, _file, BIO_ACT_QSN, lpad(ltrim(BIO_PRS_IDE, '0'), 4, '0'), NULL FROM er_bio_f
+  SELECT 'BIO', $line, BIO_ORD_NUM, BIO_ACT_QSN, lpad(ltrim(BIO_PRS_IDE, '0'), 4, '0'), NULL FROM er_bio_f
   UNION ALL
-  SELECT 'TIP', $line, TIP_ORD_NUM, _file, TIP_ACT_QSN, ltrim(TIP_PRS_IDE, '0'), NULL FROM er_tip_f) d
-LEFT JOIN claim c ON $on(c, d);
+  SELECT 'TIP', $line, TIP_ORD_NUM, TIP_ACT_QSN, ltrim(TIP_PRS_IDE, '0'), NULL FROM er_tip_f) d
+FULL JOIN claim c ON $on(c, d);
 
--- Consultations and visits are lines without a detail.
+-- A consultation that has a detail all the same is both.
 INSERT INTO detailed
-SELECT 'PRS', nature::VARCHAR, NULL, quantity, identity, psa, rng, fictitious, day, executor, prescriber, flux, nature, rule, removed_by, false, _file,
+SELECT 'PRS', nature::VARCHAR, NULL, quantity, identity, psa, rng, fictitious, day, executor, prescriber, flux, nature, rule, removed_by, false,
   _line, DCT_ORD_NUM, PRS_ORD_NUM, event_id(_line, 'PRS'), charge, base, refund
-FROM claim WHERE nature IN (1110, 1111, 1112);
+FROM claim c SEMI JOIN (FROM detailed WHERE kind <> 'PRS') d ON $on(c, d) WHERE nature IN (1110, 1111, 1112);
 
 -- Lines with several details. Their amounts are the line's, and one detail bears
 -- them: the first by kind and code, so that a correction falls on the same one.
 CREATE TEMP TABLE several AS
 SELECT $line, count(*) FILTER (kind <> 'PRS') AS details, count(*) FILTER (kind = 'PHA') AS pha, count(*) FILTER (kind = 'UCD') AS ucd,
   count(*) FILTER (kind = 'CAM') AS cam, count(*) FILTER (kind = 'BIO') AS bio, count(*) FILTER (kind = 'TIP') AS tip
-FROM detailed GROUP BY $line HAVING count(*) > 1;
+FROM detailed
+WHERE kind IS NOT NULL AND _line IN (SELECT _line FROM detailed GROUP BY _line HAVING count(*) > 1)
+GROUP BY $line HAVING count(*) > 1;
 
 CREATE TEMP TABLE bearer AS
 SELECT $line, arg_min(id, (kind, coalesce(cip7, CASE WHEN kind = 'PHA' THEN code[6:12] ELSE code END), id)) AS id
@@ -95,18 +102,23 @@ FROM detailed d SEMI JOIN several s ON $on(s, d) GROUP BY $line;
 CREATE TEMP VIEW borne AS
 SELECT d.* EXCLUDE (charge, base, refund), b.id IS NULL OR b.id = d.id AS bears,
   CASE WHEN bears THEN d.charge END AS charge, CASE WHEN bears THEN d.base END AS base, CASE WHEN bears THEN d.refund END AS refund
-FROM detailed d LEFT JOIN bearer b ON $on(b, d);
+FROM detailed d LEFT JOIN bearer b ON $on(b, d)
+WHERE d.kind IS NOT NULL;
 
 -- Details that are the same in all that was read: they keep apart by their place.
 CREATE TEMP TABLE repeated AS
-SELECT id FROM detailed WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan GROUP BY id HAVING count(*) > 1;
+SELECT id FROM detailed WHERE kind IS NOT NULL AND (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan GROUP BY id HAVING count(*) > 1;
+
+CREATE TEMP TABLE kept_apart AS
+SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id ORDER BY day, executor, prescriber, nature, rng, identity, psa)) AS id)
+FROM borne d SEMI JOIN repeated r ON r.id = d.id
+WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan;
 
 CREATE TEMP VIEW kept_detail AS
 SELECT * FROM borne d ANTI JOIN repeated r ON r.id = d.id
 WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan
 UNION ALL
-SELECT * REPLACE (event_id(d.id, row_number() OVER (PARTITION BY d.id ORDER BY day, executor, prescriber, nature, rng, identity, psa)) AS id) FROM borne d SEMI JOIN repeated r ON r.id = d.id
-WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan;
+FROM kept_apart;
 
 CREATE TEMP VIEW out_care AS
 SELECT kind, identity, day, code, cip7, quantity, executor, prescriber, flux, nature, _line AS line, id, charge, base, refund
@@ -121,8 +133,8 @@ SELECT kind, identity, psa, rng, day, code, cip7, executor, prescriber, charge, 
 FROM borne WHERE (removed_by IN ('D15', 'D16') OR removed_by = 'P06' AND rule IN ('D15', 'D16')) AND NOT orphan AND money(charge, base, refund)
 UNION ALL
 SELECT NULL, identity, psa, rng, day, NULL, NULL, executor, prescriber, charge, base, refund
-FROM claim c ANTI JOIN detailed d ON $on(d, c)
-WHERE (removed_by IS NULL OR removed_by IN ('D15', 'D16') OR removed_by = 'P06' AND (rule IS NULL OR rule IN ('D15', 'D16'))) AND money(charge, base, refund);
+FROM detailed
+WHERE kind IS NULL AND (removed_by IS NULL OR removed_by IN ('D15', 'D16') OR removed_by = 'P06' AND (rule IS NULL OR rule IN ('D15', 'D16'))) AND money(charge, base, refund);
 
 CREATE TEMP VIEW out_unknown_number AS
 SELECT psa, rng, fictitious, count(*) AS lines FROM claim WHERE removed_by = 'P06' GROUP BY ALL;
@@ -135,7 +147,7 @@ CREATE TEMP VIEW out_executor AS
 SELECT executor, specialty, count(*) AS lines FROM claim WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND executor IS NOT NULL GROUP BY ALL;
 
 CREATE TEMP VIEW out_code AS
-SELECT DISTINCT CASE kind WHEN 'PHA' THEN 'CIP13' WHEN 'UCD' THEN 'UCD' WHEN 'CAM' THEN 'CCAM' WHEN 'BIO' THEN 'NABM' WHEN 'TIP' THEN 'LPP' ELSE 'PRS' END AS vocabulary, code
+SELECT DISTINCT CASE kind WHEN 'PHA' THEN 'CIP13' WHEN 'UCD' THEN 'UCD' WHEN 'CAM' THEN 'CCAM' WHEN 'BIO' THEN 'NABM' WHEN 'TIP' THEN 'LPP' WHEN 'PRS' THEN 'PRS' END AS vocabulary, code
 FROM detailed WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan AND code IS NOT NULL
 UNION ALL
 SELECT DISTINCT 'CIP7', cip7 FROM detailed WHERE (removed_by IS NULL OR removed_by = 'P06' AND rule IS NULL) AND NOT orphan AND cip7 IS NOT NULL;

@@ -6,6 +6,13 @@
 CREATE TABLE translation AS
 SELECT lpad(PHA_PRS_IDE, 7, '0') AS cip7, min(PHA_CIP_C13) AS cip13 FROM ir_pha_r WHERE PHA_PRS_IDE IS NOT NULL GROUP BY ALL;
 
+-- Lines and amounts of a number that a beneficiary table knows by now.
+CREATE TABLE late_care AS
+SELECT l.*, b.person_id, b.identity FROM every_unknown_care l JOIN beneficiary b ON b.psa = l.psa AND b.rng IS NOT DISTINCT FROM l.rng;
+
+CREATE TABLE late_amount AS
+SELECT a.*, b.person_id FROM every_amount a JOIN beneficiary b ON b.psa = a.psa AND b.rng IS NOT DISTINCT FROM a.rng WHERE a.identity IS NULL;
+
 CREATE VIEW line AS
 SELECT l.kind, b.person_id, l.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)) AS code, l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id,
   l.charge, l.base, l.refund, l.part
@@ -13,11 +20,9 @@ FROM every_care l
 JOIN beneficiary b ON b.identity = l.identity
 LEFT JOIN translation r ON r.cip7 = l.cip7
 UNION ALL
--- A number that a beneficiary table knows by now.
-SELECT l.kind, b.person_id, b.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)), l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id,
+SELECT l.kind, l.person_id, l.identity, l.day, coalesce(l.code, r.cip13, cip13_of(l.cip7)), l.quantity, l.executor, l.prescriber, l.flux, l.nature, l.line, l.id,
   l.charge, l.base, l.refund, l.part
-FROM every_unknown_care l
-JOIN beneficiary b ON b.psa = l.psa AND b.rng IS NOT DISTINCT FROM l.rng
+FROM late_care l
 LEFT JOIN translation r ON r.cip7 = l.cip7;
 
 -- Amounts of lines that are no care themselves.
@@ -26,7 +31,7 @@ SELECT a.kind, a.person_id, a.day, coalesce(a.code, r.cip13, cip13_of(a.cip7)) A
 FROM (
   SELECT a.*, b.person_id FROM every_amount a JOIN beneficiary b ON b.identity = a.identity
   UNION ALL
-  SELECT a.*, b.person_id FROM every_amount a JOIN beneficiary b ON b.psa = a.psa AND b.rng IS NOT DISTINCT FROM a.rng WHERE a.identity IS NULL) a
+  FROM late_amount) a
 LEFT JOIN translation r ON r.cip7 = a.cip7;
 
 -- What becomes of a stay: M09, its number is that of twins of the same sex; P06,
