@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"galien"
+	"galien/lake/duck"
 	"galien/refdata"
 	"galien/source"
 )
@@ -97,6 +98,9 @@ func TestWaysOfWriting(t *testing.T) {
 		"dates of SAS":         {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "19DEC2018:00:00:00")},
 		"dates without signs":  {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "20181219")},
 		"French dates":         {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "19/12/2018")},
+		"spaces at a number":   {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;", "; 3313 ;")},
+		"zeros at a number":    {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;", ";003313;")},
+		"a number as 3313.0":   {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;", ";3313.0;")},
 		"a decimal comma":      {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;2\n", ";3313;2,00\n")},
 		"a yearly file":        {"ER_PRS_F_201901.csv": "", "ER_PRS_F_2019.csv": prs},
 		"no period":            {"ER_PRS_F_201901.csv": "", "er_prs_f.csv": prs},
@@ -125,6 +129,75 @@ func TestWaysOfWriting(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNumbersAlike reads a whole number in many ways of writing it, good and bad:
+// where the engine's reader takes it itself, it is the number that it is as text,
+// and none is lost.
+func TestNumbersAlike(t *testing.T) {
+	taken := 0
+	for i, value := range []string{"", " ", "  ", "1", " 1", "1 ", "01", "-1", "+1", "1.0", "1.5", "-0.4", "1,0", "1e3", "1E3", ".", "x", "1x", "0x1F", "1_000", "1 000",
+		"9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999", `""`, `"7"`, `" 7 "`, "NULL", "null", "nan", "true", "\u00a01"} {
+		path := filepath.Join(t.TempDir(), "ER_UCD_F_201901.csv")
+		content := strings.ReplaceAll(nineKeys, " ", ";") + ";UCD_UCD_COD;UCD_DLV_NBR;UCD_ORD_NUM\n" +
+			"1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;9000001;1;" + value + "\n"
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := find(filepath.Dir(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.check(t.Context(), func(int64) {}); err != nil {
+			t.Fatal(err)
+		}
+		in := d.inputs[0]
+		db, err := duck.Open(t.Context(), duck.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(as valueKind) (number string, rows int64, failed int, clean bool) {
+			if _, err := conn.ExecContext(t.Context(), "DROP TABLE IF EXISTS er_ucd_f"); err != nil {
+				t.Fatal(err)
+			}
+			if err := makeTable(t.Context(), conn, in.table); err != nil {
+				t.Fatal(err)
+			}
+			p := newProblems()
+			rows, clean, err := readAs(t.Context(), conn, in, i, as, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := p.give(in); f != nil {
+				failed = len(f.fields) + len(f.lines)
+			}
+			err = conn.QueryRowContext(t.Context(), "SELECT coalesce(string_agg(coalesce(UCD_ORD_NUM::VARCHAR, 'none')), 'no row') FROM er_ucd_f").Scan(&number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return number, rows, failed, clean
+		}
+		asText, rows, failed, _ := read(text)
+		itself, rowsItself, failedItself, clean := read(whole)
+		switch {
+		case rows != 1:
+			t.Errorf("%q: %d rows as text", value, rows)
+		case !clean && itself != "no row":
+			t.Errorf("%q: refused, and %s stays", value, itself)
+		case clean && (itself != asText || rowsItself != rows || failedItself != failed):
+			t.Errorf("%q: %s with %d failures, as text %s with %d", value, itself, failedItself, asText, failed)
+		case clean:
+			taken++
+		}
+	}
+	if taken < 10 {
+		t.Errorf("the reader takes %d of the numbers itself", taken)
 	}
 }
 
