@@ -411,3 +411,100 @@ func TestCost(t *testing.T) {
 		t.Errorf("at once F01 counts %s", got)
 	}
 }
+
+// TestCostOfStays takes in the stays of a public hospital and of a private clinic
+// and outpatient care, with what they cost, and then another year. Every amount
+// was worked out by hand.
+func TestCostOfStays(t *testing.T) {
+	const (
+		linkage = "ETA_NUM;RSA_NUM;NIR_ANO_17;NIR_RET;NAI_RET;SEX_RET;SEJ_RET;FHO_RET;PMS_RET;DAT_RET;COH_NAI_RET;COH_SEX_RET;EXE_SOI_DTD;EXE_SOI_DTF\n"
+		someone = ";AAAAAAAAAAAAAAAA1;0;0;0;0;0;0;0;0;0;"
+	)
+	first := map[string]string{
+		"IR_BEN_R.csv": "BEN_NIR_PSA;BEN_RNG_GEM;BEN_NIR_ANO;BEN_CDI_NIR;BEN_NAI_ANN;BEN_NAI_MOI;BEN_SEX_COD;BEN_DCD_DTE;ORG_AFF_BEN;BEN_RES_DPT;BEN_RES_COM;BEN_DTE_MAJ\n" +
+			"AAAAAAAAAAAAAAAA1;1;aaaaaaaaaaaaaaaa1;00;1950;3;2;1600-01-01;01C750000;075;101;2020-01-01\n",
+		"T_MCO21C.csv": linkage +
+			"750000001;0000001" + someone + "2021-03-01;2021-03-04\n" + // valued
+			"750000001;0000002" + someone + "2021-04-01;2021-04-02\n" + // not valued
+			"750000001;0000003" + someone + "2021-05-01;2021-05-02\n" + // nobody says whether
+			"750000002;0000001" + someone + "2021-06-01;2021-06-03\n" + // in a private clinic
+			"750000002;0000009" + strings.Replace(someone, ";0;", ";1;", 1) + "2021-07-01;2021-07-03\n", // whose linkage failed
+		"T_MCO21B.csv": "ETA_NUM;RSA_NUM;DGN_PAL;GRG_GHM\n750000001;0000001;I10;05M091\n750000001;0000002;I10;05M091\n750000001;0000003;I10;05M091\n750000002;0000001;I10;05M091\n",
+		"T_MCO21VALO.csv": "ETA_NUM;RSA_NUM;VALO;MNT_TOT_AM;MNT_TOT_BR\n750000001;0000001;1;1600.40;2000,50\n750000001;0000002;0;900;1000\n750000001;0000003;;10;20\n" +
+			"750000001;0000077;1;5;5\n", // of a stay that is not there
+		"T_MCO21FA.csv": "ETA_NUM;RSA_NUM;PH_MNT;HON_MNT;PH_BRM;PH_AMO_MNR;HON_AM_MNR\n750000002;0000001;900;300;800;640;180\n750000002;0000009;1;1;1;1;1\n",
+		"T_MCO21FC.csv": "ETA_NUM;RSA_NUM;REM_BAS\n750000002;0000001;100\n750000002;0000001;150\n",
+		"T_MCO21CSTC.csv": "ETA_NUM;SEQ_NUM;NIR_ANO_17;NIR_RET;NAI_RET;SEX_RET;IAS_RET;ENT_DAT_RET;EXE_SOI_DTD;EXE_SOI_DTF\n" +
+			"750000001;00000001;AAAAAAAAAAAAAAAA1;0;0;0;0;0;2021-08-01;2021-08-01\n750000001;00000002;AAAAAAAAAAAAAAAA1;0;0;0;0;0;2021-08-02;2021-08-02\n",
+		"T_MCO21VALOACE.csv": "ETA_NUM;SEQ_NUM;VALO;MNT_BR;MNT_REMB\n750000001;00000001;1;25;17.50\n750000001;00000002;0;30;21\n",
+	}
+	second := map[string]string{ // with the names of now
+		"T_MCO22C.csv":    linkage + "750000001;0000001" + someone + "2022-03-01;2022-03-04\n",
+		"T_MCO22B.csv":    "ETA_NUM;RSA_NUM;DGN_PAL;GRG_GHM\n750000001;0000001;I10;05M091\n",
+		"T_MCO22VALO.csv": "ETA_NUM;RSA_NUM;VALO;MT_TOT_AM;MT_TOT_BR\n750000001;0000001;1;80;100\n",
+	}
+	files := func(texts map[string]string) string {
+		dir := t.TempDir()
+		for name, text := range texts {
+			put(t, dir, name, text)
+		}
+		return dir
+	}
+	told := func(h hub) (list []string) {
+		snap, err := h.lake.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		visits := map[string]bool{}
+		err = snap.Read(t.Context(), "visit_occurrence", []string{"visit_occurrence_id"}, func(row []any) error {
+			visits[fmt.Sprint(row[0])] = true
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = snap.Read(t.Context(), "cost", []string{"incurred_date", "total_charge", "amount_allowed", "paid_by_payer", "cost_domain_id", "cost_event_id"}, func(row []any) error {
+			list = append(list, fmt.Sprint(row[0], " ", row[1], " ", row[2], " ", row[3]))
+			if row[4] != "Visit" || !visits[fmt.Sprint(row[5])] {
+				t.Errorf("a cost of no visit: %v", row)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	same := func(what string, got []string, want ...string) {
+		t.Helper()
+		lost, gained := differences(want, got)
+		if len(lost)+len(gained) > 0 {
+			t.Errorf("%s: missing %q, too much %q", what, lost, gained)
+		}
+	}
+	want := []string{"2021-03-01 <nil> 2000.5 1600.4", "2021-05-01 <nil> 20 10", "2021-06-01 1200 1050 820", "2021-08-01 25 25 17.5"}
+	h := newHub(t)
+	r := h.ingest(t, files(first))
+	same("one year", told(h), want...)
+	counts := map[string]string{}
+	for _, c := range r.Rules {
+		counts[c.Rule+" "+c.Table] = fmt.Sprint(c.Touched, " ", c.Removed)
+	}
+	for rule, n := range map[string]string{"F02 T_MCOaaVALO": "1 1", "F02 T_MCOaaVALOACE": "1 1", "M11 T_MCOaaVALO": "1 1", "M01 T_MCOaaFA": "1 1"} {
+		if counts[rule] != n {
+			t.Errorf("%s is counted %q, want %q", rule, counts[rule], n)
+		}
+	}
+	if r.Quarantined != 1 || len(r.Reasons) != 1 || r.Reasons[0].Table != "t_mcoaavalo" {
+		t.Errorf("in quarantine: %d, %v", r.Quarantined, r.Reasons)
+	}
+	h.ingest(t, files(second))
+	same("a year more", told(h), append(want, "2022-03-01 <nil> 100 80")...)
+
+	all := newHub(t)
+	for name, text := range second {
+		first[name] = text
+	}
+	all.ingest(t, files(first), "F02")
+	same("at once, without F02", told(all), append(want, "2022-03-01 <nil> 100 80", "2021-04-01 <nil> 1000 900", "2021-08-02 30 30 21")...)
+}

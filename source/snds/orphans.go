@@ -34,8 +34,8 @@ var claimOrphans = []orphans{
 // unitOrphans are those that a unit knows by itself.
 var unitOrphans = map[unit][]orphans{
 	claims: claimOrphans,
-	hospital: slices.Concat(detailOrphans("stay", "ETA_NUM RSA_NUM", "T_MCOaaB T_MCOaaD T_MCOaaA T_MCOaaUM"),
-		detailOrphans("visit", "ETA_NUM SEQ_NUM", "T_MCOaaFASTC T_MCOaaFBSTC T_MCOaaFCSTC T_MCOaaFHSTC T_MCOaaFLSTC T_MCOaaFMSTC")),
+	hospital: slices.Concat(detailOrphans("stay", "ETA_NUM RSA_NUM", "T_MCOaaB T_MCOaaD T_MCOaaA T_MCOaaUM T_MCOaaVALO T_MCOaaFA T_MCOaaFC"),
+		detailOrphans("visit", "ETA_NUM SEQ_NUM", "T_MCOaaFASTC T_MCOaaFBSTC T_MCOaaFCSTC T_MCOaaFHSTC T_MCOaaFLSTC T_MCOaaFMSTC T_MCOaaVALOACE")),
 	rehabilitation: detailOrphans("rehabilitation", "ETA_NUM RHA_NUM", "T_SSRaaS T_SSRaaB T_SSRaaD T_SSRaaA T_SSRaaCCAM T_SSRaaCCAR T_SSRaaCSARR"),
 	home:           detailOrphans("home", "ETA_NUM_EPMSI RHAD_NUM", "T_HADaaS T_HADaaB T_HADaaD T_HADaaDMPP T_HADaaDMPA T_HADaaA T_HADaaGRP"),
 	psychiatry:     detailOrphans("psychiatry", "ETA_NUM_EPMSI RIP_NUM", "T_RIPaaS T_RIPaaRSA T_RIPaaRSAD T_RIPaaCCAM"),

@@ -59,6 +59,7 @@ var rules = []Rule{
 	{"D19", "Un détail dont la ligne de prestation manque va en quarantaine.", "A detail whose line of claim is missing goes to the quarantine.", fromTruth, true},
 	{"E01", "Partie de D02 : femmes dont la seule cyprotérone a été annulée.", "A part of D02: women whose only cyproterone was cancelled.", fromTruth, true},
 	{"F01", "Le montant d'une majoration, d'une participation ou d'une ligne sans détail va à l'acte de mêmes personne, jour, code et professionnels, ou à la consultation du jour ; sans l'un ni l'autre il est écarté.", "The amount of a supplement, a contribution or a line without a detail goes to the act of the same person, day, code and professionals, or to that day's visit; without either it is left out.", fromTruth, true},
+	{"F02", "MCO : un séjour ou un acte externe qui n'est pas valorisé (VALO à 0) n'a pas de coût.", "MCO: a stay or outpatient care that is not valued (VALO 0) has no cost.", fromGuide, false},
 	{"H01", "HAD : une sous-séquence au GHT 99 (groupage en erreur) est écartée.", "HAD: a sub-sequence of GHT 99 (grouping error) is dropped.", fromFilters, false},
 	{"K01", "Un certificat de décès sans BEN_IDT_ANO ne peut pas être relié.", "A death certificate without BEN_IDT_ANO cannot be linked.", fromGuide, true},
 	{"M01", "Un code retour de chaînage autre que 0 écarte le séjour.", "A return code of the linkage other than 0 drops the stay.", fromGuide, false},

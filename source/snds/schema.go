@@ -75,12 +75,16 @@ var undescribed = []struct{ name, part, columns string }{
 		"PSE_SPE_COD:i ETB_VAC_CAT:t ETB_VAC_FIN:t"},
 }
 
+// renamed are columns that tables got after the published schema: from 2022 the
+// amounts of T_MCOaaVALO have other names.
+var renamed = map[string]string{"T_MCOaaVALO": "MT_TOT_AM:n@2022 MT_TOT_BR:n@2022"}
+
 // tables reads the compact descriptions, once. Its keys are in upper case.
 var tables = sync.OnceValue(func() map[string]Table {
 	all := map[string]Table{}
 	for _, d := range append(append([]struct{ name, part, columns string }{}, described...), undescribed...) {
 		t := Table{Name: d.name, Part: d.part}
-		for _, c := range strings.Fields(d.columns) {
+		for _, c := range strings.Fields(d.columns + " " + renamed[d.name]) {
 			t.Columns = append(t.Columns, parseColumn(c))
 		}
 		all[strings.ToUpper(d.name)] = t

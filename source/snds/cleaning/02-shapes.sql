@@ -22,14 +22,15 @@ CREATE TABLE shape_unknown_number (psa VARCHAR, rng BIGINT, fictitious BOOLEAN, 
 CREATE TABLE shape_clinic (identity INTEGER, entry DATE, leaving DATE, finess VARCHAR);
 CREATE TABLE shape_executor (executor VARCHAR, specialty BIGINT, lines BIGINT);
 
--- removed_by is the rule that drops the stay, whoever the person is.
+-- removed_by is the rule that drops the stay, whoever the person is. The amounts
+-- are in cents.
 CREATE TABLE shape_stay (year INTEGER, finess VARCHAR, number VARCHAR, psa VARCHAR, _file UBIGINT, entry DATE, leaving DATE, dp VARCHAR, dr VARCHAR,
-  ghm VARCHAR, entry_mode VARCHAR, entry_from VARCHAR, exit_mode VARCHAR, removed_by VARCHAR, visit_id BIGINT);
+  ghm VARCHAR, entry_mode VARCHAR, entry_from VARCHAR, exit_mode VARCHAR, removed_by VARCHAR, visit_id BIGINT, charge BIGINT, base BIGINT, refund BIGINT);
 CREATE TABLE shape_stay_act (visit_id BIGINT, psa VARCHAR, day DATE, code VARCHAR, quantity DOUBLE, id BIGINT);
 CREATE TABLE shape_stay_diagnosis (visit_id BIGINT, psa VARCHAR, day DATE, code VARCHAR, place VARCHAR, id BIGINT);
 CREATE TABLE shape_stay_unit (visit_id BIGINT, psa VARCHAR, entry DATE, leaving DATE, nth BIGINT, kind VARCHAR, finess VARCHAR, unit_finess VARCHAR);
 CREATE TABLE shape_outpatient (year INTEGER, finess VARCHAR, number VARCHAR, psa VARCHAR, _file UBIGINT, entry DATE, leaving DATE, emergency BOOLEAN,
-  removed_by VARCHAR, visit_id BIGINT);
+  removed_by VARCHAR, visit_id BIGINT, charge BIGINT, base BIGINT, refund BIGINT);
 CREATE TABLE shape_outpatient_act (visit_id BIGINT, psa VARCHAR, day DATE, system VARCHAR, code VARCHAR, quantity DOUBLE, id BIGINT);
 CREATE TABLE shape_establishment (year INTEGER, finess VARCHAR, name VARCHAR);
 

@@ -17,14 +17,32 @@ SELECT c._year AS year, c.ETA_NUM, c.RSA_NUM, c._file, c.NIR_ANO_17,
     WHEN $M02 AND dummy_number(c.NIR_ANO_17) THEN 'M02'
     WHEN $M03 AND b.GRG_GHM[1:2] = '90' THEN 'M03'
   END AS removed_by,
-  event_id('MCO', c._year, c.ETA_NUM, c.RSA_NUM, row_number() OVER (PARTITION BY c._year, c.ETA_NUM, c.RSA_NUM ORDER BY c.EXE_SOI_DTD, c.ENT_DAT, c.NIR_ANO_17)) AS visit_id
+  row_number() OVER (PARTITION BY c._year, c.ETA_NUM, c.RSA_NUM ORDER BY c.EXE_SOI_DTD, c.ENT_DAT, c.NIR_ANO_17) AS nth,
+  event_id('MCO', c._year, c.ETA_NUM, c.RSA_NUM, nth) AS visit_id
 FROM t_mcoaac c
 LEFT JOIN t_mcoaab b ON b.ETA_NUM = c.ETA_NUM AND b.RSA_NUM = c.RSA_NUM AND b._year = c._year;
 
+-- What a stay cost: in a public hospital as the ATIH values it (VALO; F02: 0 says
+-- that it does not), in a private clinic as it was billed, care (PH) and fees (HON)
+-- together, of which FC alone has the base.
+CREATE TEMP TABLE bill AS
+SELECT year, ETA_NUM, RSA_NUM, sum(charge)::BIGINT AS charge, sum(base)::BIGINT AS base, sum(refund)::BIGINT AS refund
+FROM (
+  SELECT _year AS year, ETA_NUM, RSA_NUM, NULL::BIGINT AS charge, cents(coalesce(MNT_TOT_BR, MT_TOT_BR)) AS base, cents(coalesce(MNT_TOT_AM, MT_TOT_AM)) AS refund
+  FROM t_mcoaavalo WHERE VALO IS DISTINCT FROM '0' OR NOT $F02
+  UNION ALL
+  SELECT _year, ETA_NUM, RSA_NUM, cents(coalesce(PH_MNT + coalesce(HON_MNT, 0), HON_MNT)), cents(PH_BRM), cents(coalesce(PH_AMO_MNR + coalesce(HON_AM_MNR, 0), HON_AM_MNR))
+  FROM t_mcoaafa
+  UNION ALL
+  SELECT _year, ETA_NUM, RSA_NUM, NULL, cents(REM_BAS), NULL FROM t_mcoaafc)
+GROUP BY ALL;
+
+-- Of two rows of one stay the first bears its cost.
 CREATE TEMP VIEW out_stay AS
-SELECT year, ETA_NUM AS finess, RSA_NUM AS number, NIR_ANO_17 AS psa, _file, entry, greatest(coalesce(leaving, entry), entry) AS leaving, dp, dr, ghm,
-  ENT_MOD AS entry_mode, ENT_PRV AS entry_from, SOR_MOD AS exit_mode, removed_by, visit_id
-FROM stay;
+SELECT s.year, s.ETA_NUM AS finess, s.RSA_NUM AS number, s.NIR_ANO_17 AS psa, s._file, s.entry, greatest(coalesce(s.leaving, s.entry), s.entry) AS leaving, s.dp, s.dr, s.ghm,
+  s.ENT_MOD AS entry_mode, s.ENT_PRV AS entry_from, s.SOR_MOD AS exit_mode, s.removed_by, s.visit_id, b.charge, b.base, b.refund
+FROM stay s
+LEFT JOIN bill b ON b.ETA_NUM = s.ETA_NUM AND b.RSA_NUM = s.RSA_NUM AND b.year = s.year AND s.nth = 1;
 
 -- Acts: the day counts from the entry.
 CREATE TEMP VIEW out_stay_act AS
@@ -75,16 +93,22 @@ SELECT c._year AS year, c.ETA_NUM, c.SEQ_NUM, c._file, c.NIR_ANO_17,
     WHEN $M01 AND (refused(c.NIR_RET) OR refused(c.NAI_RET) OR refused(c.SEX_RET) OR refused(c.IAS_RET) OR refused(c.ENT_DAT_RET)) THEN 'M01'
     WHEN $M02 AND dummy_number(c.NIR_ANO_17) THEN 'M02'
   END AS removed_by,
-  event_id('CSTC', c._year, c.ETA_NUM, c.SEQ_NUM, row_number() OVER (PARTITION BY c._year, c.ETA_NUM, c.SEQ_NUM ORDER BY c.EXE_SOI_DTD, c.ENT_DAT, c.NIR_ANO_17)) AS visit_id
+  row_number() OVER (PARTITION BY c._year, c.ETA_NUM, c.SEQ_NUM ORDER BY c.EXE_SOI_DTD, c.ENT_DAT, c.NIR_ANO_17) AS nth,
+  event_id('CSTC', c._year, c.ETA_NUM, c.SEQ_NUM, nth) AS visit_id
 FROM t_mcoaacstc c;
 
--- A visit with a package for emergencies (ATU) is one to the emergency unit.
+-- A visit with a package for emergencies (ATU) is one to the emergency unit. What
+-- it cost is the base of its refund, as nobody may charge more.
 CREATE TEMP VIEW out_outpatient AS
 SELECT v.year, v.ETA_NUM AS finess, v.SEQ_NUM AS number, v.NIR_ANO_17 AS psa, v._file, v.entry, greatest(coalesce(v.leaving, v.entry), v.entry) AS leaving,
-  coalesce(f.emergency, false) AS emergency, v.removed_by, v.visit_id
+  coalesce(f.emergency, false) AS emergency, v.removed_by, v.visit_id, b.base AS charge, b.base, b.refund
 FROM visit v
 LEFT JOIN (SELECT _year, ETA_NUM, SEQ_NUM, bool_or(ACT_COD = 'ATU') AS emergency FROM t_mcoaafbstc GROUP BY ALL) f
-  ON f.ETA_NUM = v.ETA_NUM AND f.SEQ_NUM = v.SEQ_NUM AND f._year = v.year;
+  ON f.ETA_NUM = v.ETA_NUM AND f.SEQ_NUM = v.SEQ_NUM AND f._year = v.year
+LEFT JOIN (
+  SELECT _year, ETA_NUM, SEQ_NUM, sum(cents(MNT_BR))::BIGINT AS base, sum(cents(MNT_REMB))::BIGINT AS refund
+  FROM t_mcoaavaloace WHERE VALO IS DISTINCT FROM '0' OR NOT $F02 GROUP BY ALL) b
+  ON b.ETA_NUM = v.ETA_NUM AND b.SEQ_NUM = v.SEQ_NUM AND b._year = v.year AND v.nth = 1;
 
 CREATE TEMP VIEW out_outpatient_act AS
 SELECT *, event_id(system, visit_id, day, code, quantity, row_number() OVER (PARTITION BY system, visit_id, day, code, quantity)) AS id
@@ -146,7 +170,10 @@ FROM (
   SELECT 'T_MCOaaA' AS tab, _year, ETA_NUM, RSA_NUM FROM t_mcoaaa
   UNION ALL SELECT 'T_MCOaaB', _year, ETA_NUM, RSA_NUM FROM t_mcoaab
   UNION ALL SELECT 'T_MCOaaD', _year, ETA_NUM, RSA_NUM FROM t_mcoaad
-  UNION ALL SELECT 'T_MCOaaUM', _year, ETA_NUM, RSA_NUM FROM t_mcoaaum) t
+  UNION ALL SELECT 'T_MCOaaUM', _year, ETA_NUM, RSA_NUM FROM t_mcoaaum
+  UNION ALL SELECT 'T_MCOaaVALO', _year, ETA_NUM, RSA_NUM FROM t_mcoaavalo
+  UNION ALL SELECT 'T_MCOaaFA', _year, ETA_NUM, RSA_NUM FROM t_mcoaafa
+  UNION ALL SELECT 'T_MCOaaFC', _year, ETA_NUM, RSA_NUM FROM t_mcoaafc) t
 JOIN stay s ON s.ETA_NUM = t.ETA_NUM AND s.RSA_NUM = t.RSA_NUM AND s.year = t._year
 WHERE s.removed_by = 'M04' OR s.removed_by IN ('M01', 'M02', 'M03') AND t.tab <> 'T_MCOaaUM'
 GROUP BY ALL
@@ -158,7 +185,8 @@ FROM (
   UNION ALL SELECT 'T_MCOaaFCSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafcstc
   UNION ALL SELECT 'T_MCOaaFHSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafhstc
   UNION ALL SELECT 'T_MCOaaFLSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaaflstc
-  UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc) t
+  UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc
+  UNION ALL SELECT 'T_MCOaaVALOACE', _year, ETA_NUM, SEQ_NUM FROM t_mcoaavaloace) t
 JOIN visit v ON v.ETA_NUM = t.ETA_NUM AND v.SEQ_NUM = t.SEQ_NUM AND v.year = t._year
 WHERE v.removed_by = 'M04'
 GROUP BY ALL
@@ -168,7 +196,10 @@ FROM (
   SELECT 'T_MCOaaA' AS tab, _year, ETA_NUM, RSA_NUM FROM t_mcoaaa
   UNION ALL SELECT 'T_MCOaaB', _year, ETA_NUM, RSA_NUM FROM t_mcoaab
   UNION ALL SELECT 'T_MCOaaD', _year, ETA_NUM, RSA_NUM FROM t_mcoaad
-  UNION ALL SELECT 'T_MCOaaUM', _year, ETA_NUM, RSA_NUM FROM t_mcoaaum) t
+  UNION ALL SELECT 'T_MCOaaUM', _year, ETA_NUM, RSA_NUM FROM t_mcoaaum
+  UNION ALL SELECT 'T_MCOaaVALO', _year, ETA_NUM, RSA_NUM FROM t_mcoaavalo
+  UNION ALL SELECT 'T_MCOaaFA', _year, ETA_NUM, RSA_NUM FROM t_mcoaafa
+  UNION ALL SELECT 'T_MCOaaFC', _year, ETA_NUM, RSA_NUM FROM t_mcoaafc) t
 ANTI JOIN stay s ON s.ETA_NUM = t.ETA_NUM AND s.RSA_NUM = t.RSA_NUM AND s.year = t._year
 GROUP BY t.tab
 UNION ALL
@@ -179,9 +210,14 @@ FROM (
   UNION ALL SELECT 'T_MCOaaFCSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafcstc
   UNION ALL SELECT 'T_MCOaaFHSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafhstc
   UNION ALL SELECT 'T_MCOaaFLSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaaflstc
-  UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc) t
+  UNION ALL SELECT 'T_MCOaaFMSTC', _year, ETA_NUM, SEQ_NUM FROM t_mcoaafmstc
+  UNION ALL SELECT 'T_MCOaaVALOACE', _year, ETA_NUM, SEQ_NUM FROM t_mcoaavaloace) t
 ANTI JOIN visit v ON v.ETA_NUM = t.ETA_NUM AND v.SEQ_NUM = t.SEQ_NUM AND v.year = t._year
 GROUP BY t.tab
+UNION ALL
+SELECT 'F02', 'T_MCOaaVALO', count(*), count(*) FROM t_mcoaavalo WHERE $F02 AND VALO = '0'
+UNION ALL
+SELECT 'F02', 'T_MCOaaVALOACE', count(*), count(*) FROM t_mcoaavaloace WHERE $F02 AND VALO = '0'
 UNION ALL
 SELECT 'M05', 'T_MCOaaD', coalesce(sum(n - 1), 0), coalesce(sum(n - 1), 0)
 FROM (SELECT count(*) AS n FROM associated WHERE $M05 AND origin = 'D' AND code IS DISTINCT FROM dp GROUP BY visit_id, code HAVING count(*) > 1)

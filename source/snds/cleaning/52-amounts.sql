@@ -39,9 +39,13 @@ LEFT JOIN loose_act a
   AND a.executor IS NOT DISTINCT FROM l.executor AND a.prescriber IS NOT DISTINCT FROM l.prescriber
 LEFT JOIN loose_visit v ON v.person_id = l.person_id AND v.day = l.day AND v.executor IS NOT DISTINCT FROM l.executor;
 
--- What an act cost, and beside it what came to it, or to a visit.
+-- What an act or a stay cost, and beside it what came to an act, or to a visit.
 CREATE VIEW clean_amount AS
 SELECT kind, person_id, day, id AS event, 'own' AS whose, charge, base, refund FROM clean_care WHERE money(charge, base, refund)
+UNION ALL
+SELECT 'STAY', person_id, entry, visit_id, 'own', charge, base, refund FROM clean_stay WHERE money(charge, base, refund)
+UNION ALL
+SELECT 'STAY', person_id, entry, visit_id, 'own', charge, base, refund FROM clean_outpatient WHERE money(charge, base, refund)
 UNION ALL
 SELECT kind, person_id, day, event, 'supplement', sum(charge)::BIGINT, sum(base)::BIGINT, sum(refund)::BIGINT
 FROM placed_amount WHERE event IS NOT NULL GROUP BY kind, person_id, day, event;

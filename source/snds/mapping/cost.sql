@@ -1,4 +1,5 @@
--- What care in town and drugs billed apart cost, in euros: the whole expense
+-- What care in town, drugs billed apart, stays of the MCO and outpatient hospital
+-- care cost, in euros; of a line of the DCIR the whole expense
 -- (PRS_PAI_MNT), what the compulsory insurance refunds (BSE_REM_MNT and
 -- CPL_REM_MNT) and the base of that (BSE_REM_BSE), after corrections. The rest was
 -- paid by the patient or by a complementary insurance; the source does not say
