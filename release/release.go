@@ -6,7 +6,9 @@
 // folder that is written whole or not at all.
 //
 // It refuses the zero value of a table, a folder that is not empty, and any
-// provenance that is not complete. The format is docs/formats/release.md.
+// provenance that is not complete. The scorecard of the attacks on the table,
+// which the note names, is the caller's to add (docs/attack.md). The format is
+// docs/formats/release.md.
 //
 //	cleared, _, err := disclosure.Clear(table, rule)
 //	...
@@ -181,9 +183,11 @@ func document(v any) ([]byte, error) {
 func readme(threshold int) string {
 	return fmt.Sprintf(`FR  table.csv donne des nombres de personnes, et leurs taux pour 1 000 personnes-années, par catégorie ; « * » est le total d'une dimension, et decision.json et provenance.json disent ce qui a été décidé et d'où viennent ces nombres.
     « withheld » (retenu) veut dire que la ligne compte, ou laisse hors du compte, moins de %[1]d personnes, zéro compris, ou qu'elle permettrait de calculer une telle ligne ; ce n'est ni un zéro ni une donnée manquante.
+    scorecard.fr.html dit quelles attaques ont été tentées sur ce qui est retenu, et avec quel succès.
 
 EN  table.csv gives numbers of persons, and their rates per 1,000 person-years, by category; "*" is the total of a dimension, and decision.json and provenance.json say what was decided and where the numbers come from.
     "withheld" means that the row counts, or leaves out of the count, fewer than %[1]d persons, zero included, or that such a row could be computed from it; it is neither a zero nor a missing value.
+    scorecard.en.html says which attacks were tried on what is withheld, and how they did.
 `, threshold)
 }
 

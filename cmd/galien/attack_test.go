@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"galien"
 	"galien/attack"
+	"galien/release"
 )
 
 // readScorecard returns the report that a scorecard holds.
@@ -79,6 +83,31 @@ func TestAttackCommand(t *testing.T) {
 				t.Errorf("no control: %+v", f)
 			}
 		}
+		// The release has a scorecard of its own, with what its reader could find: the
+		// same again for the same release, in the register and in the audit log.
+		mustGalien(t, "release", hub, "--permit", aggregates, "--cohort", celecoxib, "--by", "sex,age_group", "--out", at("release-again"))
+		own := readScorecard(t, at("release"))
+		if own.Inside || own.Permit != aggregates || own.Attacked != r.Attacked || own.Snapshot != r.Snapshot || len(own.Findings) != 3 || own.Leaks() {
+			t.Errorf("%+v", own)
+		}
+		entries, err := os.ReadDir(at("release"))
+		if err != nil || len(entries) != 7 {
+			t.Errorf("%d files in the release, %v", len(entries), err)
+		}
+		register := mustGalien(t, "airlock", "register", hub)
+		if strings.Count(register, "  7  ") != 2 {
+			t.Errorf("register:\n%s", register)
+		}
+		for _, e := range entries {
+			a, errA := os.ReadFile(at(filepath.Join("release", e.Name())))
+			b, errB := os.ReadFile(at(filepath.Join("release-again", e.Name())))
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("two releases of one table differ in %s", e.Name())
+			}
+		}
+		if log := mustGalien(t, "audit", "show", hub, "--json"); !strings.Contains(log, "files_sha256") {
+			t.Error("the log does not name what left")
+		}
 		// A table that was changed since is not the one that was released.
 		table := at(filepath.Join("release", "table.csv"))
 		b, err := os.ReadFile(table)
@@ -127,6 +156,29 @@ func TestAttackCommand(t *testing.T) {
 		}
 		mustGalien(t, "fsck", hub) // which looks for every record of the ledger that the log names
 	})
+}
+
+// TestLeakStays has a table of which a withheld number comes back: 60 less 55 is
+// five, and nothing leaves.
+func TestLeakStays(t *testing.T) {
+	files := func(table string) []release.File {
+		sum := sha256.Sum256([]byte(table))
+		return []release.File{{Name: release.TableFile, Content: []byte(table)}, {Name: release.ProvenanceFile, Content: []byte("{}")},
+			{Name: release.DecisionFile, Content: fmt.Appendf(nil, `{"threshold": 11, "table_sha256": "%x"}`, sum)}}
+	}
+	_, err := attackFiles(files("sex,persons\nfemale,55\nmale,withheld\n*,60\n"))
+	if galien.KindOf(err) != galien.Denied {
+		t.Errorf("a leak: %v", err)
+	}
+	pages, err := attackFiles(files("sex,persons\nfemale,40\nmale,withheld\n*,60\n"))
+	if err != nil || len(pages) != 3 {
+		t.Errorf("no leak: %d pages, %v", len(pages), err)
+	}
+	// An earlier number stands beside new ones: no attack says anything, and the
+	// release is not held up.
+	if pages, err = attackFiles(files("sex,persons\nfemale,63\nmale,withheld\n*,60\n")); err != nil || len(pages) != 3 || !bytes.Contains(pages[2].Content, []byte("do not add up")) {
+		t.Errorf("numbers of two snapshots: %v", err)
+	}
 }
 
 // attackQuestions asks random queries as cohort definitions under a permit that
