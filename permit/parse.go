@@ -30,6 +30,9 @@ var prohibited = map[string]string{
 // single persons.
 const minThreshold, maxThreshold = 3, 10000
 
+// maxAreaPersons is the most that a permit can ask of an area.
+const maxAreaPersons = 10_000_000
+
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // placesOfCare are the tables without a person that definitions may need, so
@@ -343,9 +346,24 @@ func (t *Terms) readWindow(v value) error {
 var areaPattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,10}$`)
 
 func (t *Terms) readAreas(v value) error {
-	keys, err := v.mapping("departments")
+	keys, err := v.mapping("departments", "least_persons")
 	if err != nil {
 		return err
+	}
+	if least, ok := keys["least_persons"]; ok {
+		n, err := least.integer()
+		if err != nil {
+			return err
+		}
+		if n < 1 || n > maxAreaPersons {
+			return least.errorf("must be from 1, which is no limit, to %d persons; the usual one is %d", maxAreaPersons, DefaultAreaPersons)
+		}
+		if n != DefaultAreaPersons { // said or not, it is the same term
+			t.AreaPersons = int(n)
+		}
+		if _, both := keys["departments"]; !both {
+			return nil
+		}
 	}
 	if err := keys.require("departments"); err != nil {
 		return err

@@ -37,6 +37,26 @@ expires: 2024-02-29
 areas: {departments: ["35", 2A]}
 `
 
+// The least number of persons of an area is 1,000 where it is not said, and saying
+// so is the same permit.
+func TestLeastArea(t *testing.T) {
+	read := func(areas string) Terms {
+		t.Helper()
+		got, err := Parse([]byte(strings.Replace(full, `areas: {departments: ["35", 2A]}`, areas, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	none, said, other, free := read(""), read("areas: {least_persons: 1000}"), read("areas: {least_persons: 5000}"), read(`areas: {least_persons: 1, departments: ["35"]}`)
+	if none.LeastArea() != 1000 || said.LeastArea() != 1000 || other.LeastArea() != 5000 || free.LeastArea() != 1 || len(free.Areas) != 1 {
+		t.Errorf("%d, %d, %d, %d of %v", none.LeastArea(), said.LeastArea(), other.LeastArea(), free.LeastArea(), free.Areas)
+	}
+	if none.ID() != said.ID() || none.ID() == other.ID() {
+		t.Errorf("ids %s, %s, %s", none.ID(), said.ID(), other.ID())
+	}
+}
+
 func TestParseFull(t *testing.T) {
 	got, err := Parse([]byte(full))
 	if err != nil {
@@ -145,6 +165,8 @@ func TestParseRefusals(t *testing.T) {
 		{"threshold as text", "threshold: 5", `threshold: "5"`, "output.threshold must be a whole number"},
 		{"no department", `["35", 2A]`, "[]", "line 28: areas.departments is empty"},
 		{"no list of departments", `areas: {departments: ["35", 2A]}`, "areas: {}", "the key departments is missing"},
+		{"an area of nobody", `areas: {departments: ["35", 2A]}`, "areas: {least_persons: 0}", "line 28: areas.least_persons must be from 1, which is no limit"},
+		{"an area of half a person", `areas: {departments: ["35", 2A]}`, "areas: {least_persons: 10.5}", "areas.least_persons must be a whole number"},
 		{"department as number", `"35"`, "35", "areas.departments[1] must be text, not a number"},
 		{"department twice", "2A", `"35"`, "areas.departments[2] names a department twice"},
 		{"department with a quote", "2A", `"2A' OR 1"`, "is no code of a department"},

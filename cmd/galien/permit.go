@@ -222,6 +222,9 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 	if len(t.Areas) > 0 {
 		row("only residents of", "departments %s", strings.Join(t.Areas, ", "))
 	}
+	if t.Level == permit.LevelRows && t.LeastArea() > 1 {
+		row("smallest area in rows", "%d persons of the hub", t.LeastArea())
+	}
 	if t.Dates != "" {
 		row("dates in extracts", "%s", t.Dates)
 	}
