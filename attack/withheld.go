@@ -34,7 +34,8 @@ type ReleasedTable struct {
 	Rows      []ReleasedRow
 	Threshold int
 	// Slack is by how much a number that is shown may differ from the true one, as
-	// after rounding; 0 for exact numbers.
+	// after rounding; 0 for exact numbers. The least that can be shown, since no
+	// number is rounded to less than the threshold, may be the threshold's.
 	Slack int64
 }
 
@@ -193,6 +194,9 @@ func (t ReleasedTable) bound(upTo int64, rows int, r Random) ([]Bounds, error) {
 		switch {
 		case !row.Withheld:
 			low, high = max(0, float64(row.Persons-t.Slack)), float64(row.Persons+t.Slack)
+			if t.Slack > 0 && row.Persons-2*t.Slack-1 < int64(t.Threshold) {
+				low = min(low, float64(t.Threshold))
+			}
 		case upTo >= 0:
 			high = float64(upTo)
 		}

@@ -321,6 +321,12 @@ func TestRounded(t *testing.T) {
 			t.Errorf("%d of %d: %+v", c.f, c.total, f)
 		}
 	}
+	// 15 is the least that disclosure control shows to base 5: 11 to 17. With 35 (33 to
+	// 37) as the total the rest is 16 to 26, where 13 to 17 would leave 16 to 24.
+	b, err := attack.Bound(rounded(15, 35), -1, seeded(1))
+	if err != nil || math.Abs(b[0].Low-16) > 1e-6 || math.Abs(b[0].High-26) > 1e-6 {
+		t.Errorf("beside the least number: %+v, %v", b, err)
+	}
 	// A total that is ten less than its part, when both are known to within two.
 	r, err := attack.OnRelease(rounded(50, 40), nil, seeded(1))
 	if err != nil || r.Findings[1].Skipped != attack.NoSums || r.Leaks() {

@@ -48,6 +48,7 @@ type Record struct {
 	Scope       string    `json:"scope,omitempty"`
 	Oppositions string    `json:"oppositions,omitempty"`
 	Threshold   int64     `json:"threshold,omitempty"`
+	Rounding    int64     `json:"rounding,omitempty"`
 	// Sets is the hash of the file with the record's new sets.
 	Sets    string           `json:"sets,omitempty"`
 	Numbers []RecordedNumber `json:"numbers,omitempty"`

@@ -30,6 +30,9 @@ var prohibited = map[string]string{
 // single persons.
 const minThreshold, maxThreshold = 3, 10000
 
+// maxRounding is the largest base that numbers are rounded to.
+const maxRounding = 1000
+
 // maxAreaPersons is the most that a permit can ask of an area.
 const maxAreaPersons = 10_000_000
 
@@ -404,9 +407,22 @@ func (t *Terms) readSourceIDs(v value) (err error) {
 }
 
 func (t *Terms) readOutput(v value) error {
-	keys, err := v.mapping("threshold")
+	keys, err := v.mapping("threshold", "rounding")
 	if err != nil {
 		return err
+	}
+	if base, ok := keys["rounding"]; ok {
+		n, err := base.integer()
+		if err != nil {
+			return err
+		}
+		if n < 2 || n > maxRounding {
+			return base.errorf("must be from 2 to %d, such as 5 or 10; without it numbers are exact", maxRounding)
+		}
+		t.Rounding = int(n)
+		if _, both := keys["threshold"]; !both {
+			return nil
+		}
 	}
 	if err := keys.require("threshold"); err != nil {
 		return err

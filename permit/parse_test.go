@@ -37,6 +37,22 @@ expires: 2024-02-29
 areas: {departments: ["35", 2A]}
 `
 
+// A base for rounding stands beside the threshold or alone, and is part of the terms.
+func TestRounding(t *testing.T) {
+	read := func(output string) Terms {
+		t.Helper()
+		got, err := Parse([]byte(strings.Replace(full, "threshold: 5", output, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	exact, both, alone := read("threshold: 11"), read("threshold: 11\n  rounding: 5"), read("rounding: 5")
+	if exact.Rounding != 0 || both.Rounding != 5 || both.Threshold != 11 || alone.Threshold != 11 || both.ID() != alone.ID() || exact.ID() == both.ID() {
+		t.Errorf("%+v\n%+v\n%+v", exact, both, alone)
+	}
+}
+
 // The least number of persons of an area is 1,000 where it is not said, and saying
 // so is the same permit.
 func TestLeastArea(t *testing.T) {
@@ -163,6 +179,8 @@ func TestParseRefusals(t *testing.T) {
 		{"negative threshold", "threshold: 5", "threshold: -11", "output.threshold must be from 3"},
 		{"threshold 5.5", "threshold: 5", "threshold: 5.5", "output.threshold must be a whole number"},
 		{"threshold as text", "threshold: 5", `threshold: "5"`, "output.threshold must be a whole number"},
+		{"rounded to nothing", "threshold: 5", "rounding: 1", "line 25: output.rounding must be from 2 to 1000"},
+		{"rounded to a word", "threshold: 5", "rounding: exact", "output.rounding must be a whole number"},
 		{"no department", `["35", 2A]`, "[]", "line 28: areas.departments is empty"},
 		{"no list of departments", `areas: {departments: ["35", 2A]}`, "areas: {}", "the key departments is missing"},
 		{"an area of nobody", `areas: {departments: ["35", 2A]}`, "areas: {least_persons: 0}", "line 28: areas.least_persons must be from 1, which is no limit"},

@@ -106,6 +106,9 @@ type Terms struct {
 	SourceIDs bool `json:"source_ids"`
 	// Threshold is the smallest number of persons that an output may show.
 	Threshold int `json:"threshold"`
+	// Rounding is the base that numbers of persons and events are rounded to where
+	// they leave or may leave; 0 rounds nothing.
+	Rounding int `json:"rounding,omitempty"`
 	// Starts and Expires are the first and the last day of the permit.
 	Starts  galien.Date `json:"starts"`
 	Expires galien.Date `json:"expires"`

@@ -280,10 +280,10 @@ func printJudged(out io.Writer, v airlock.Version) {
 			fmt.Fprintf(out, "%d more files of numbers no machine compares.\n", r.Unread)
 		}
 	}
-	switch {
+	switch why := v.WhyNoScorecard(); {
 	case v.Refused():
-	case v.NoScorecard != "":
-		fmt.Fprintf(out, "No scorecard: %s.\n", v.NoScorecard)
+	case why != "":
+		fmt.Fprintf(out, "No scorecard: %s.\n", why)
 	default:
 		fmt.Fprintf(out, "The scorecard of the attacks on it is in %s; see it with --file %s/%s.\n", check.ScorecardFolder, check.ScorecardFolder, scorecardEnglish)
 	}
@@ -292,7 +292,11 @@ func printJudged(out io.Writer, v airlock.Version) {
 // showGroup prints a version for people.
 func showGroup(out io.Writer, s airlock.Status, manifest, language string) error {
 	fmt.Fprintf(out, "%s version %d: %s\n", s.Group, s.Version.Version, s.State)
-	fmt.Fprintf(out, "permit %s, threshold %d, submitted by %s on %s\n%s\n\n", s.Permit, s.Threshold, printable(s.Author), s.SubmittedAt.Format("2006-01-02 15:04 MST"), s.SHA)
+	asked := ""
+	if s.PermitRounding > 0 {
+		asked = fmt.Sprintf(", rounded to %d", s.PermitRounding)
+	}
+	fmt.Fprintf(out, "permit %s, threshold %d%s, submitted by %s on %s\n%s\n\n", s.Permit, s.Threshold, asked, printable(s.Author), s.SubmittedAt.Format("2006-01-02 15:04 MST"), s.SHA)
 	for _, line := range strings.Split(strings.TrimRight(manifest, "\n"), "\n") {
 		fmt.Fprintf(out, "    %s\n", printable(line))
 	}

@@ -18,6 +18,7 @@ import (
 	"galien"
 	"galien/attack"
 	"galien/cohort"
+	"galien/disclosure"
 	"galien/permit"
 	"galien/release"
 	"galien/release/check"
@@ -47,7 +48,7 @@ func (a *attackRun) onRelease(cmd *cobra.Command) (attack.Report, error) {
 		if q.snapshot.ID != p.Snapshot || t.definition.def.Hash() != p.Definition {
 			return attack.Report{}, galien.Errorf(galien.Conflict, "the release in %s is of another definition or snapshot; leave --cohort out", a.release)
 		}
-		if truth, err = alignTruth(table, t.cells); err != nil {
+		if truth, err = alignTruth(table, t.cells, ruleOf(t.permitted.Terms())); err != nil {
 			return attack.Report{}, err
 		}
 		if err := q.deliver(ctx, t.permitted, nil, map[string]string{"by": strings.Join(table.Dimensions, ","), "for": "attack"}); err != nil {
@@ -107,7 +108,7 @@ func parseRelease(files []release.File) (attack.ReleasedTable, release.Provenanc
 	if persons < 1 {
 		return fail(galien.Errorf(galien.Corrupt, "open release: %s has no column persons after its dimensions", release.TableFile))
 	}
-	t.Threshold, t.Dimensions = d.Threshold, rows[0][:persons]
+	t.Threshold, t.Slack, t.Dimensions = d.Threshold, int64(d.RoundTo/2), rows[0][:persons]
 	for _, name := range t.Dimensions {
 		t.Additive = append(t.Additive, name == string(cohort.Sex))
 	}
@@ -166,7 +167,7 @@ func attackGroup(permitID string, threshold int, attacked string, tables []check
 }
 
 // alignTruth returns what the rows of a released table truly count.
-func alignTruth(t attack.ReleasedTable, cells []cohort.Cell) ([]int64, error) {
+func alignTruth(t attack.ReleasedTable, cells []cohort.Cell, rule disclosure.Rule) ([]int64, error) {
 	count := map[string]int64{}
 	for _, c := range cells {
 		count[strings.Join(c.Keys, "\x00")] = c.Persons
@@ -174,7 +175,7 @@ func alignTruth(t attack.ReleasedTable, cells []cohort.Cell) ([]int64, error) {
 	truth := make([]int64, len(t.Rows))
 	for i, r := range t.Rows {
 		truth[i] = count[strings.Join(r.Keys, "\x00")]
-		if !r.Withheld && r.Persons != truth[i] {
+		if !r.Withheld && r.Persons != rule.Round(truth[i]) {
 			return nil, galien.Errorf(galien.Conflict, "the release shows other numbers than the hub counts now (an opposition since, or another definition); leave --cohort out")
 		}
 	}

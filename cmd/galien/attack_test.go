@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,6 +41,27 @@ func TestAttackCommand(t *testing.T) {
 	celecoxib := everyEvent(t, "1 celecoxib", "DrugExposure", 1118084)
 	out := t.TempDir()
 	at := func(name string) string { return filepath.Join(out, name) }
+
+	// A permit that rounds to 10 counts the persons whom another counts exactly.
+	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "permits", "aggregates.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("rounded.yaml"), bytes.Replace(text, []byte("output:\n"), []byte("output:\n  rounding: 10\n"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rounds := strings.TrimSpace(mustGalien(t, "permit", "grant", hub, at("rounded.yaml")))
+	persons := func(permit string) (n int) {
+		var answer struct{ Persons int }
+		sprains := everyEvent(t, "2 sprains", "ConditionOccurrence", 81151)
+		if err := json.Unmarshal([]byte(mustGalien(t, "cohort", "count", hub, "--permit", permit, sprains, "--json")), &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer.Persons
+	}
+	if all, shown := persons(steward), persons(rounds); all%10 == 0 || shown != (all+5)/10*10 {
+		t.Errorf("%d persons are shown as %d", all, shown)
+	}
 
 	t.Run("extract", func(t *testing.T) {
 		var reports []attack.Report
@@ -108,6 +130,27 @@ func TestAttackCommand(t *testing.T) {
 		if log := mustGalien(t, "audit", "show", hub, "--json"); !strings.Contains(log, "files_sha256") {
 			t.Error("the log does not name what left")
 		}
+		// Rounded, the same table has multiples of 10.
+		mustGalien(t, "release", hub, "--permit", rounds, "--cohort", celecoxib, "--by", "sex,age_group", "--out", at("rounded"))
+		exact, rounded := readCSV(t, at("release/table.csv")), readCSV(t, at("rounded/table.csv"))
+		changed := 0
+		for i, row := range rounded {
+			for _, j := range []int{2, 3} {
+				n, err := strconv.Atoi(row[j])
+				if was, errWas := strconv.Atoi(exact[i][j]); err == nil && (errWas != nil || n%10 != 0 || n-was > 9 || was-n > 5) {
+					t.Errorf("row %d: %v, exactly %v", i, row, exact[i])
+				} else if err == nil && n != was {
+					changed++
+				}
+			}
+		}
+		if changed == 0 {
+			t.Errorf("nothing was rounded: %v", rounded)
+		}
+		if r := readScorecard(t, at("rounded")); r.Leaks() || r.Findings[0].Skipped != attack.Rounded && r.Findings[0].Skipped != attack.NothingHid {
+			t.Errorf("%+v", r.Findings)
+		}
+		mustGalien(t, "attack", hub, "--permit", rounds, "--release", at("rounded"), "--cohort", celecoxib, "--out", at("rounded-1"))
 		// A table that was changed since is not the one that was released.
 		table := at(filepath.Join("release", "table.csv"))
 		b, err := os.ReadFile(table)

@@ -232,6 +232,9 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 		row("source person ids", "allowed")
 	}
 	row("smallest number shown", "%d persons", t.Threshold)
+	if t.Rounding > 0 {
+		row("numbers rounded to", "%d", t.Rounding)
+	}
 	row("valid", "%s to %s", t.Starts, t.Expires)
 	if p.Ungoverned() {
 		row("granted", "%s by %s, in an ungoverned hub", p.GrantedAt.In(now.Location()).Format(day), p.GrantedBy)

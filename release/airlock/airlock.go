@@ -112,19 +112,21 @@ type File struct {
 
 // Version is one submission of a group: what is in submission.json.
 type Version struct {
-	Format      int             `json:"format"`
-	Group       string          `json:"group"`
-	Version     int             `json:"version"`
-	Previous    string          `json:"previous,omitempty"` // hash of the version before
-	Permit      string          `json:"permit"`
-	Author      string          `json:"author"`
-	SubmittedAt time.Time       `json:"submitted_at"`
-	Galien      string          `json:"galien"`
-	Title       string          `json:"title"`
-	Threshold   int             `json:"threshold"`
-	Rounding    string          `json:"rounding"`
-	Files       []File          `json:"files"`
-	Findings    []check.Finding `json:"findings"`
+	Format      int       `json:"format"`
+	Group       string    `json:"group"`
+	Version     int       `json:"version"`
+	Previous    string    `json:"previous,omitempty"` // hash of the version before
+	Permit      string    `json:"permit"`
+	Author      string    `json:"author"`
+	SubmittedAt time.Time `json:"submitted_at"`
+	Galien      string    `json:"galien"`
+	Title       string    `json:"title"`
+	Threshold   int       `json:"threshold"`
+	Rounding    string    `json:"rounding"`
+	// PermitRounding is the base that the permit asks for; 0 for none.
+	PermitRounding int             `json:"permit_rounding,omitempty"`
+	Files          []File          `json:"files"`
+	Findings       []check.Finding `json:"findings"`
 	// NoScorecard says why no scorecard is among the files.
 	NoScorecard string `json:"no_scorecard,omitempty"`
 	// Ledger says how many of the numbers that would leave the ledger judged.
@@ -136,6 +138,25 @@ type Version struct {
 
 // Refused reports whether the checks ended the version.
 func (v Version) Refused() bool { return check.Refused(v.Findings) }
+
+// rule is what the permit asked of the version's outputs.
+func (v Version) rule() check.Rule {
+	return check.Rule{Threshold: v.Threshold, Rounding: v.PermitRounding}
+}
+
+// scored reports whether a scorecard is among the files.
+func (v Version) scored() bool {
+	return slices.ContainsFunc(v.Files, func(f File) bool { return f.Kind == kindScorecard })
+}
+
+// WhyNoScorecard says why the version has no scorecard, "" when it has one or the
+// checks refused it.
+func (v Version) WhyNoScorecard() string {
+	if v.NoScorecard == "" && !v.scored() && !v.Refused() {
+		return NoneThen
+	}
+	return v.NoScorecard
+}
 
 // file returns one file of the version.
 func (v Version) file(name string) (File, bool) {
@@ -152,8 +173,11 @@ const format = 1
 // kindScorecard is the kind of the pages that the airlock itself adds.
 const kindScorecard check.Kind = "scorecard"
 
-// NoTable is why a group has no scorecard.
-const NoTable = "no table of counts by categories leaves with it, and no attack reads anything else"
+// Why a group has no scorecard.
+const (
+	NoTable  = "no table of counts by categories leaves with it, and no attack reads anything else"
+	NoneThen = "it was submitted before scorecards were made"
+)
 
 const (
 	submissionFile = "submission.json"

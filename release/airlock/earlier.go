@@ -12,64 +12,62 @@ import (
 	"strings"
 
 	"galien"
+	"galien/disclosure"
 	"galien/ledger"
 	"galien/release"
 	"galien/release/check"
 )
 
-// earlier reads what the register says left: of each line its manifest and its
-// tables. The hub's own tables from before their bytes were kept are not there; the
-// ledger has their numbers.
-func (a *Airlock) earlier(register []Entry) ([]check.Earlier, error) {
+// earlier reads what the register says left of the study of a group: of each line its
+// manifest and its tables. The hub's own tables from before their bytes were kept are
+// not there; the ledger has their numbers.
+func (a *Airlock) earlier(register []Entry, m check.Manifest, permit string) ([]check.Earlier, error) {
 	var out []check.Earlier
 	for _, e := range register {
 		x := check.Earlier{Number: e.Number, Permit: e.Permit}
+		var v Version
 		var err error
 		if e.Kind == KindTable {
 			x.Manifest.Cohort, x.Tables, err = a.counted(e)
-		} else {
-			x.Manifest, x.Tables, err = a.reviewed(e)
+		} else if v, err = a.Version(e.Group, e.Version); err == nil {
+			x.Manifest, err = a.manifest(v)
 		}
 		if err != nil {
-			return nil, err
+			return nil, galien.Errorf(galien.Corrupt, "airlock: line %d of the register: %w", e.Number, err)
+		}
+		if study, _ := x.SameStudy(m, permit); !study {
+			continue
+		}
+		if e.Kind != KindTable {
+			if x.Tables, _, err = a.tables(v, x.Manifest); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, x)
 	}
 	return out, nil
 }
 
-// reviewed reads the tables of a group that left.
-func (a *Airlock) reviewed(e Entry) (check.Manifest, []check.Table, error) {
-	v, err := a.Version(e.Group, e.Version)
-	if err != nil {
-		return check.Manifest{}, nil, galien.Errorf(galien.Corrupt, "airlock: line %d of the register: %w", e.Number, err)
-	}
-	return a.tables(v)
-}
-
-// tables reads the tables of a version that leave with it.
-func (a *Airlock) tables(v Version) (m check.Manifest, tables []check.Table, err error) {
+// tables reads the tables of a version that leave with it, and names its files of
+// other numbers.
+func (a *Airlock) tables(v Version, m check.Manifest) (tables []check.Table, others []string, err error) {
 	var files []check.File
 	for _, f := range v.Files {
-		if f.Kind == kindScorecard {
+		if f.Kind == kindScorecard || f.Name == check.ManifestFile {
 			continue
 		}
 		b, err := a.bytes(f)
 		if err != nil {
-			return m, nil, err
+			return nil, nil, err
 		}
-		if f.Name != check.ManifestFile {
-			files = append(files, check.File{Name: f.Name, Bytes: b})
-		} else if m, err = check.ParseManifest(b); err != nil {
-			return m, nil, err
-		}
+		files = append(files, check.File{Name: f.Name, Bytes: b})
 	}
-	tables, _ = check.Tables(m, files, check.Rule{Threshold: v.Threshold})
-	return m, tables, nil
+	tables, others = check.Tables(m, files, v.rule())
+	return tables, others, nil
 }
 
 // keptFiles are the files of a table of the hub whose bytes the airlock keeps.
-var keptFiles = []string{release.TableFile, release.ProvenanceFile}
+var keptFiles = []string{release.TableFile, release.DecisionFile, release.ProvenanceFile}
 
 // kept returns the files of a line whose bytes are kept; none of a line of before
 // they were.
@@ -85,29 +83,30 @@ func (e Entry) kept() []File {
 
 // counted reads a table that the hub itself counted and let out.
 func (a *Airlock) counted(e Entry) (cohort []string, tables []check.Table, err error) {
-	for _, f := range e.kept() {
-		b, err := a.bytes(f)
-		if err != nil {
+	kept := e.kept()
+	if len(kept) == 0 {
+		return nil, nil, nil
+	}
+	content := map[string][]byte{}
+	for _, f := range kept {
+		if content[f.Name], err = a.bytes(f); err != nil {
 			return nil, nil, err
 		}
-		switch f.Name {
-		case release.ProvenanceFile:
-			var p release.Provenance
-			err = json.Unmarshal(b, &p)
-			cohort = []string{p.Definition}
-		case release.TableFile:
-			tables, err = tablesOf(b)
-		}
-		if err != nil {
-			return nil, nil, galien.Errorf(galien.Corrupt, "airlock: %s of line %d of the register cannot be read", f.Name, e.Number)
-		}
 	}
-	return cohort, tables, nil
+	var p release.Provenance
+	err = json.Unmarshal(content[release.ProvenanceFile], &p)
+	if err == nil {
+		tables, err = tablesOf(content[release.TableFile], content[release.DecisionFile])
+	}
+	if err != nil {
+		return nil, nil, galien.Errorf(galien.Corrupt, "airlock: the table of line %d of the register cannot be read", e.Number)
+	}
+	return []string{p.Definition}, tables, nil
 }
 
 // tablesOf reads the persons and the population of a table of the hub
 // (docs/formats/release.md).
-func tablesOf(b []byte) ([]check.Table, error) {
+func tablesOf(b, decision []byte) ([]check.Table, error) {
 	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
 	if err != nil || len(rows) == 0 {
 		return nil, errors.Join(err, fs.ErrInvalid)
@@ -115,6 +114,10 @@ func tablesOf(b []byte) ([]check.Table, error) {
 	dims := slices.Index(rows[0], "persons")
 	if dims < 1 {
 		return nil, fs.ErrInvalid
+	}
+	var d release.Decision
+	if err := json.Unmarshal(decision, &d); err != nil {
+		return nil, err
 	}
 	var out []check.Table
 	for _, c := range []struct {
@@ -125,7 +128,7 @@ func tablesOf(b []byte) ([]check.Table, error) {
 		if at < 0 {
 			continue
 		}
-		t := check.Table{File: release.TableFile, Role: c.role, Dimensions: rows[0][:dims]}
+		t := check.Table{File: release.TableFile, Role: c.role, Dimensions: rows[0][:dims], Rounding: int64(d.RoundTo)}
 		for _, row := range rows[1:] {
 			r := check.TableRow{Keys: row[:dims], Hidden: row[at] == release.Withheld}
 			if !r.Hidden {
@@ -142,20 +145,16 @@ func tablesOf(b []byte) ([]check.Table, error) {
 
 // against compares what a version would let out with what left before.
 func (a *Airlock) against(v Version, m check.Manifest, tables []check.Table, register []Entry) ([]check.Finding, error) {
-	left, err := a.earlier(register)
+	left, err := a.earlier(register, m, v.Permit)
 	if err != nil {
 		return nil, err
 	}
-	return check.Against(m, v.Permit, tables, left, check.Rule{Threshold: v.Threshold}), nil
+	return check.Against(m, v.Permit, tables, left, v.rule()), nil
 }
 
 // since looks for what left since a version was submitted and stands in its way: a
 // finding that its reviewers did not have.
-func (a *Airlock) since(v Version, register []Entry) error {
-	m, tables, err := a.tables(v)
-	if err != nil {
-		return err
-	}
+func (a *Airlock) since(v Version, m check.Manifest, tables []check.Table, register []Entry) error {
 	findings, err := a.against(v, m, tables, register)
 	if err != nil {
 		return err
@@ -175,7 +174,7 @@ func (a *Airlock) since(v Version, register []Entry) error {
 // same name: of the same definition, the same categories, and the same number, or
 // what it is rounded to. They tell nothing new. All others left nothing in the
 // ledger by which they could be judged.
-func (a *Airlock) judged(ctx context.Context, m check.Manifest, tables []check.Table, others []string) (ledger.Reviewed, error) {
+func (a *Airlock) judged(ctx context.Context, m check.Manifest, tables []check.Table, others []string, threshold int64) (ledger.Reviewed, error) {
 	out := ledger.Reviewed{Unread: len(others)}
 	records, err := a.Ledger.Records(ctx)
 	if err != nil {
@@ -190,7 +189,7 @@ func (a *Airlock) judged(ctx context.Context, m check.Manifest, tables []check.T
 		for _, n := range r.Numbers {
 			if role, keys, ok := strings.Cut(n.What, " of "); ok && (n.Outcome == ledger.Shown || n.Outcome == ledger.Standing) {
 				name := cell(role, strings.Split(keys, ", "))
-				shown[name] = append(shown[name], n.Value)
+				shown[name] = append(shown[name], disclosure.Rule{Threshold: int(r.Threshold), RoundTo: int(r.Rounding)}.Round(n.Value))
 			}
 		}
 	}
@@ -202,7 +201,7 @@ func (a *Airlock) judged(ctx context.Context, m check.Manifest, tables []check.T
 			}
 			out.Numbers++
 			for _, v := range shown[cell(roles[t.Role], r.Keys)] {
-				if max(v-r.Number, r.Number-v) <= t.Slack() {
+				if t.Stands(r.Number, v, threshold) {
 					out.Judged++
 					break
 				}

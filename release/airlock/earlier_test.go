@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	"galien"
 	"galien/attack"
 	"galien/ledger"
@@ -123,28 +121,29 @@ func TestLeftMeanwhile(t *testing.T) {
 	}
 }
 
+// persons is a set of keys as the ledger counts them.
+func persons(t *testing.T, from, to galien.PersonID) ledger.Vector {
+	t.Helper()
+	var all []galien.PersonID
+	for p := from; p < to; p++ {
+		all = append(all, p)
+	}
+	var b ledger.Builder
+	b.Add(all, nil)
+	v, err := b.Vector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // TestLedgerKnows has the ledger let three numbers out, of which a group repeats
 // two; its third is another, and its curve no table.
 func TestLedgerKnows(t *testing.T) {
 	h := newHub(t, permitText)
-	persons := func(from, to uint64) ledger.Vector {
-		set := roaring.New()
-		set.AddRange(from, to)
-		var b ledger.Builder
-		var all []galien.PersonID
-		for _, p := range set.ToArray() {
-			all = append(all, galien.PersonID(p))
-		}
-		b.Add(all, nil)
-		v, err := b.Vector()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
 	verdict, err := h.ledger.Decide(t.Context(), ledger.Ask{Time: h.now, Actor: "marie", Action: "release", Permit: h.id, Definition: definition,
-		Ground: ledger.Ground{Snapshot: "s1"}, Threshold: 11, Everyone: persons(0, 2000), Numbers: []ledger.Number{
-			{Key: ledger.Key{1}, What: "persons of female", Of: persons(0, 410)}, {Key: ledger.Key{2}, What: "persons of male", Of: persons(410, 970)}}})
+		Ground: ledger.Ground{Snapshot: "s1"}, Threshold: 11, Everyone: persons(t, 0, 2000), Numbers: []ledger.Number{
+			{Key: ledger.Key{1}, What: "persons of female", Of: persons(t, 0, 410)}, {Key: ledger.Key{2}, What: "persons of male", Of: persons(t, 410, 970)}}})
 	if err != nil || !verdict.Numbers[0].Open() || !verdict.Numbers[1].Open() {
 		t.Fatalf("%+v, %v", verdict, err)
 	}
@@ -184,6 +183,33 @@ func TestLedgerKnows(t *testing.T) {
 	}
 }
 
+// TestPermitRounds has a permit that asks for counts rounded to 10: to 5, or not at
+// all, is refused; not saying it is enough.
+func TestPermitRounds(t *testing.T) {
+	h := newHub(t, permitText+"output: {rounding: 10}\n")
+	for rounding, want := range map[string]string{"rounding: 5\n": "rounding-rule", "rounding: exact\n": "rounding-rule", "rounding: 10\n": "", "rounding: 20\n": "count-unrounded", "": ""} {
+		dir := outputs(t)
+		write(t, dir, check.ManifestFile, strings.Replace(manifestText, "rounding: 5\n", rounding, 1))
+		v := h.submit("marie", dir, "")
+		if has := slices.ContainsFunc(v.Findings, func(f check.Finding) bool { return f.Check == want }); v.Refused() != (want != "") || want != "" && !has || v.PermitRounding != 10 {
+			t.Errorf("%q: %+v", rounding, v.Findings)
+		}
+	}
+	// The ledger showed 410 of 412 under this permit: 410 is known, 412 is not.
+	if _, err := h.ledger.Decide(t.Context(), ledger.Ask{Time: h.now, Permit: h.id, Definition: definition, Ground: ledger.Ground{Snapshot: "s1"}, Threshold: 11, Rounding: 10,
+		Everyone: persons(t, 0, 2000), Numbers: []ledger.Number{{Key: ledger.Key{1}, What: "persons of female", Of: persons(t, 0, 412)}}}); err != nil {
+		t.Fatal(err)
+	}
+	if v := h.submit("marie", exact(t, definition, "Everybody who was observed.", "412", "560"), ""); v.Ledger.Judged != 0 {
+		t.Errorf("412: %+v", v.Ledger)
+	}
+	dir := outputs(t)
+	write(t, dir, check.ManifestFile, strings.Replace(manifestText, "rounding: 5", "rounding: 10", 1))
+	if v := h.submit("marie", dir, ""); v.Ledger.Judged != 1 {
+		t.Errorf("410: %+v", v.Ledger)
+	}
+}
+
 // TestTableOfTheHub compares outputs with a table that galien release let out, by
 // the role of the column and whatever its name.
 func TestTableOfTheHub(t *testing.T) {
@@ -197,7 +223,7 @@ func TestTableOfTheHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := []release.File{{Name: release.TableFile, Content: []byte("sex,persons,population\nfemale,413,900\nmale,withheld,withheld\n*,993,1900\n")},
-		{Name: release.ProvenanceFile, Content: provenance}, {Name: "README.txt", Content: []byte("x")}}
+		{Name: release.ProvenanceFile, Content: provenance}, {Name: release.DecisionFile, Content: []byte(`{"threshold": 11}`)}, {Name: "README.txt", Content: []byte("x")}}
 	if _, err := h.as("marie").ReleaseTable(t.Context(), "A table", terms.Terms, h.id, files, filepath.Join(t.TempDir(), "out")); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ var pageWords = []words{
 		Kinds:       map[string]string{"research": "recherche", "public-health": "santé publique", "quality": "qualité des soins", "management": "pilotage", "steward": "tenue des données"},
 		NoScorecard: "Pas d'épreuve d'attaques :",
 		Judged:      "Nombres de personnes ou d'événements : %d ; déjà jugés par le registre : %d ; non jugés, seulement comparés à ce qui est déjà sorti : %d. Autres fichiers de nombres, lus par les seuls relecteurs : %d.",
-		Why:         map[string]string{NoTable: "aucun tableau d'effectifs par catégories n'en sort, et aucune attaque ne lit autre chose"},
+		Why:         map[string]string{NoTable: "aucun tableau d'effectifs par catégories n'en sort, et aucune attaque ne lit autre chose", NoneThen: "le groupe a été soumis avant qu'il y en ait"},
 	},
 	{
 		Lang: "en", Heading: "Public register of what left",
@@ -53,7 +53,7 @@ var pageWords = []words{
 		Kinds:       map[string]string{"research": "research", "public-health": "public health", "quality": "quality of care", "management": "management", "steward": "data stewardship"},
 		NoScorecard: "No scorecard:",
 		Judged:      "Numbers of persons or events: %d; judged by the ledger before: %d; not judged, only compared with what left before: %d. Other files of numbers, read by the reviewers alone: %d.",
-		Why:         map[string]string{NoTable: NoTable},
+		Why:         map[string]string{NoTable: NoTable, NoneThen: NoneThen},
 	},
 }
 

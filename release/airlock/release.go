@@ -63,7 +63,7 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		}
 	}
 	e := Entry{Kind: KindReviewed, Title: v.Title, Permit: v.Permit, Purpose: p.Terms.Purpose, PurposeKind: p.Terms.PurposeKind,
-		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version, Files: v.leaves(), FilesSHA256: filesHash(v.leaves()), NoScorecard: v.NoScorecard, Ledger: v.Ledger}
+		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version, Files: v.leaves(), FilesSHA256: filesHash(v.leaves()), NoScorecard: v.WhyNoScorecard(), Ledger: v.Ledger}
 	var files []release.File
 	for _, f := range v.Files {
 		b, err := a.bytes(f)
@@ -85,12 +85,27 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		return Entry{}, err
 	}
 	left := released(register, v)
+	m, err := a.manifest(v)
+	if err != nil {
+		return Entry{}, err
+	}
 	if left == nil {
-		if err := a.since(v, register); err != nil {
+		tables, others, err := a.tables(v, m)
+		if err != nil {
+			return Entry{}, err
+		}
+		if err := a.since(v, m, tables, register); err != nil {
 			return Entry{}, a.denied(ctx, ActionRelease, v.Permit, err)
 		}
+		if e.Ledger == nil { // of before it was counted at submission
+			judged, err := a.judged(ctx, m, tables, others, int64(v.Threshold))
+			if err != nil {
+				return Entry{}, err
+			}
+			e.Ledger = &judged
+		}
 	}
-	reference, err := a.enter(ctx, v)
+	reference, err := a.enter(ctx, v, m, e.Ledger)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -111,14 +126,10 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 }
 
 // enter writes the release of a version into the ledger, once.
-func (a *Airlock) enter(ctx context.Context, v Version) (reference string, err error) {
-	m, err := a.manifest(v)
-	if err != nil {
-		return "", err
-	}
+func (a *Airlock) enter(ctx context.Context, v Version, m check.Manifest, judged *ledger.Reviewed) (reference string, err error) {
 	r := ledger.Reviewed{Group: v.Group, Version: v.Version}
-	if v.Ledger != nil {
-		r.Numbers, r.Judged, r.Unread = v.Ledger.Numbers, v.Ledger.Judged, v.Ledger.Unread
+	if judged != nil { // nil of what has its record already
+		r.Numbers, r.Judged, r.Unread = judged.Numbers, judged.Judged, judged.Unread
 	}
 	definition := ""
 	if len(m.Cohort) > 0 {

@@ -130,7 +130,7 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		return Version{}, a.denied(ctx, ActionSubmit, permitID, err)
 	}
 	v := Version{Format: format, Group: group, Version: 1, Permit: permitID, Author: a.Actor, SubmittedAt: a.Now().UTC(), Galien: a.Galien,
-		Title: manifest.Title, Threshold: p.Terms.Threshold, Rounding: manifest.Rounding}
+		Title: manifest.Title, Threshold: p.Terms.Threshold, Rounding: manifest.Rounding, PermitRounding: p.Terms.Rounding}
 	if err := a.prepare(); err != nil {
 		return Version{}, err
 	}
@@ -156,18 +156,18 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		}
 		v.Version, v.Previous = last.Version+1, last.SHA256
 	}
-	v.Findings = append([]check.Finding{}, check.Group(manifest, files, check.Rule{Threshold: p.Terms.Threshold}, v.Version)...)
+	v.Findings = append([]check.Finding{}, check.Group(manifest, files, v.rule(), v.Version)...)
 	register, err := a.Register()
 	if err != nil {
 		return Version{}, err
 	}
-	tables, others := check.Tables(manifest, files, check.Rule{Threshold: v.Threshold})
+	tables, others := check.Tables(manifest, files, v.rule())
 	near, err := a.against(v, manifest, tables, register)
 	if err != nil {
 		return Version{}, err
 	}
 	v.Findings = append(v.Findings, near...)
-	judged, err := a.judged(ctx, manifest, tables, others)
+	judged, err := a.judged(ctx, manifest, tables, others, int64(v.Threshold))
 	if err != nil {
 		return Version{}, err
 	}

@@ -16,6 +16,15 @@ type Earlier struct {
 	Tables []Table
 }
 
+// SameStudy reports whether a group under a permit is of the same study as what left
+// before, and whether both name the same definition.
+func (e Earlier) SameStudy(m Manifest, permit string) (study, cohort bool) {
+	cohort = slices.ContainsFunc(m.Cohort, func(h string) bool {
+		return slices.ContainsFunc(e.Cohort, func(other string) bool { return Definition(h) == Definition(other) })
+	})
+	return cohort || e.Permit == permit || samePopulation(m.Population, e.Population), cohort
+}
+
 // Against compares the tables of a group under a permit, cell by cell, with
 // everything that left before of the same study: the same cohort definition, permit
 // or population. Cells are the same by the names of their dimensions, categories and
@@ -23,10 +32,8 @@ type Earlier struct {
 func Against(m Manifest, permit string, tables []Table, left []Earlier, r Rule) []Finding {
 	c := newRun(m, nil, r, 1)
 	for _, e := range left {
-		cohort := slices.ContainsFunc(m.Cohort, func(h string) bool {
-			return slices.ContainsFunc(e.Cohort, func(other string) bool { return Definition(h) == Definition(other) })
-		})
-		if !cohort && e.Permit != permit && !samePopulation(m.Population, e.Population) {
+		study, cohort := e.SameStudy(m, permit)
+		if !study {
 			continue
 		}
 		for _, was := range e.Tables {
@@ -86,6 +93,8 @@ func (t Table) near(n int64, was Table, old, threshold int64) bool {
 	if t.Rounding > 0 && was.Rounding > 0 {
 		return false
 	}
-	d, slack := max(n-old, old-n), t.Slack()+was.Slack()
-	return d > slack && d+slack < threshold
+	if t.Stands(n, old, threshold) || was.Stands(old, n, threshold) {
+		return false
+	}
+	return max(n-old, old-n)+t.Slack()+was.Slack() < threshold
 }

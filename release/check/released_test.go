@@ -92,6 +92,19 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
+// Disclosure control rounds 12 to 15 to base 5, where 10 is under the threshold: it
+// stands for 12, 413 does for 415 and 412 does not.
+func TestStands(t *testing.T) {
+	for _, c := range []struct {
+		base, n, exact int64
+		want           bool
+	}{{5, 15, 12, true}, {5, 15, 11, true}, {5, 415, 413, true}, {5, 415, 412, false}, {0, 410, 410, true}, {0, 410, 411, false}, {10, 420, 415, true}} {
+		if got := (Table{Rounding: c.base}).Stands(c.n, c.exact, 11); got != c.want {
+			t.Errorf("%d for %d to base %d: %v", c.n, c.exact, c.base, got)
+		}
+	}
+}
+
 // A table of the checks has its totals under one name, and knows which of its
 // dimensions may add up.
 func TestTables(t *testing.T) {

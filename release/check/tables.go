@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"galien/disclosure"
 )
 
 // Total is the category of a dimension that stands for all others, in a Table.
@@ -36,6 +38,16 @@ type TableRow struct {
 
 // Slack is by how much a number may differ from the true one.
 func (t Table) Slack() int64 { return t.Rounding / 2 }
+
+// Stands reports whether a number may be what is shown of an exact one: itself,
+// what it is rounded to, or what disclosure control rounds it to, which is never
+// under the threshold.
+func (t Table) Stands(n, exact, threshold int64) bool {
+	if t.Rounding > 0 && n%t.Rounding != 0 {
+		return n == exact
+	}
+	return max(n-exact, exact-n) <= t.Slack() || n == disclosure.Rule{Threshold: int(threshold), RoundTo: int(t.Rounding)}.Round(exact)
+}
 
 // key names a row by its categories, whatever the order of the dimensions.
 func (t Table) key(r TableRow) string {
