@@ -106,7 +106,7 @@ var policy = map[string]rule{
 	"disclosure/outputs": {first: []string{"disclosure"}, pure: true},
 	"release":            {first: []string{"durable", "disclosure", "study"}},
 	"release/check":      {first: []string{"disclosure", "disclosure/outputs"}, third: []string{xnet, yaml}, pure: true},
-	"release/airlock":    {first: []string{"durable", "audit", "permit", "release", "release/check"}, third: []string{xsys}},
+	"release/airlock":    {first: []string{"durable", "audit", "disclosure", "ledger", "permit", "release", "release/check"}, third: []string{xsys}},
 	"attack":             {first: []string{"cohort"}, third: []string{gonum}, pure: true},
 	"ledger":             {first: []string{"durable"}, third: []string{roaring, xsys}},
 

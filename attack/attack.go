@@ -197,6 +197,10 @@ const (
 	NoSecret   Reason = "no secret to guess"
 	NoTarget   Reason = "nobody is alone in what is known of them"
 	NothingHid Reason = "nothing is withheld"
+	NoSums     Reason = "the numbers do not add up"
+	Rounded    Reason = "the numbers are rounded"
+	Unsolved   Reason = "no programme was solved"
+	Unread     Reason = "no attack reads it"
 )
 
 // close works out risk and verdict.

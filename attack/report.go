@@ -19,6 +19,8 @@ const (
 	Extract  Kind = "extract"
 	Released Kind = "release"
 	Endpoint Kind = "endpoint"
+	// Reviewed is a group of outputs that people made.
+	Reviewed Kind = "reviewed"
 )
 
 // Report is the scorecard of one run. It holds counts and names of columns, and
@@ -26,10 +28,10 @@ const (
 type Report struct {
 	Format int  `json:"format"` // 1
 	Kind   Kind `json:"kind"`
-	// Attacked is the SHA-256 of what was attacked: of the extract's or the
-	// release's files; empty for an endpoint.
+	// Attacked is the SHA-256 of what was attacked: of the release's table, or of
+	// the list of the extract's or the group's files; empty for an endpoint.
 	Attacked  string `json:"attacked_sha256,omitempty"`
-	Snapshot  string `json:"snapshot"`
+	Snapshot  string `json:"snapshot,omitempty"`
 	Permit    string `json:"permit"`
 	Galien    string `json:"galien"`
 	Seed      uint64 `json:"seed"`
@@ -74,6 +76,12 @@ func (r Report) Worst() (Finding, bool) {
 		}
 	}
 	return worst, found
+}
+
+// Leaks reports whether an attack got withheld numbers back: then what was
+// attacked is not to leave.
+func (r Report) Leaks() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Verdict == Leaks })
 }
 
 // Kinds returns the attacks of the report, each once.

@@ -32,14 +32,14 @@ func TestWords(t *testing.T) {
 	for _, v := range []Verdict{NoGain, Weak, Clear, Strong, Tight, Leaks, NotTried} {
 		keys = append(keys, string(v))
 	}
-	for _, r := range []Reason{FewColumns, FewPersons, NoSecret, NoTarget, NothingHid} {
+	for _, r := range []Reason{FewColumns, FewPersons, NoSecret, NoTarget, NothingHid, NoSums, Rounded, Unsolved, Unread} {
 		keys = append(keys, string(r))
 	}
 	for _, a := range []string{SinglingOutName, LinkageName, InferenceName, TrackerName, GeneralTrackerName, DifferencingName, RefusalName, BorderName,
 		ReconstructionName, SubtractionName, ProgrammeName, NarrowName} {
 		keys = append(keys, a, a+" tried")
 	}
-	for _, k := range []Kind{Extract, Released, Endpoint} {
+	for _, k := range []Kind{Extract, Released, Endpoint, Reviewed} {
 		keys = append(keys, string(k), string(k)+" limits")
 	}
 	for _, k := range keys {
@@ -50,7 +50,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	for _, kind := range []Kind{Extract, Released, Endpoint} {
+	for _, kind := range []Kind{Extract, Released, Endpoint, Reviewed} {
 		for _, l := range []Language{English, French} {
 			var a, b bytes.Buffer
 			if err := example(kind).HTML(&a, l, "other.html"); err != nil {

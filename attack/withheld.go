@@ -1,7 +1,9 @@
 package attack
 
 import (
+	"errors"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -31,6 +33,10 @@ type ReleasedTable struct {
 	Additive  []bool
 	Rows      []ReleasedRow
 	Threshold int
+	// Slack is by how much a number that is shown may differ from the true one, as
+	// after rounding; 0 for exact numbers. The least that can be shown, since no
+	// number is rounded to less than the threshold, may be the threshold's.
+	Slack int64
 }
 
 // Bounds is what a reader can work out of a withheld row, by linear programme.
@@ -41,12 +47,14 @@ type Bounds struct {
 	Solved bool
 }
 
-// boundedRows is how many withheld rows are bounded by linear programme, at
-// most: each takes two. A programme of m sums takes some m^3 steps, of which a
-// table may take so many.
+// Of a large table a sample of the withheld rows is bounded, and each by the sums
+// that are nearest to it, so that a release is attacked in seconds.
 const (
-	boundedRows  = 120
-	boundedSteps = 100_000_000
+	// boundedRows is how many rows are bounded, at most: each takes two linear
+	// programmes.
+	boundedRows = 120
+	// nearSums is how many sums and bounds such a programme has, at most.
+	nearSums = 60
 )
 
 // places is where the rows of a table stand by their keys.
@@ -150,14 +158,20 @@ func Subtract(t ReleasedTable) (map[int]int64, error) {
 }
 
 // Bound works out, by linear programme, between which numbers each withheld row
-// lies for a reader who has everything that is shown; of many rows, a sample. upTo, when not negative, is a number that the reader knows no withheld
-// row to exceed, as where a threshold alone decides.
+// lies for a reader who has everything that is shown; of many rows, a sample, and
+// of a large table by the sums that are nearest to the row, which bounds it no
+// less rightly. upTo, when not negative, is a number that the reader knows no
+// withheld row to exceed, as where a threshold alone decides. It fails with
+// errContradiction where no table has the numbers that are shown.
 func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
+	return t.bound(upTo, boundedRows, r)
+}
+
+// bound is Bound for so many rows.
+func (t ReleasedTable) bound(upTo int64, rows int, r Random) ([]Bounds, error) {
 	var withheld []int
-	column := map[int]int{} // the variable of each withheld row
 	for i, row := range t.Rows {
 		if row.Withheld {
-			column[i] = len(withheld)
 			withheld = append(withheld, i)
 		}
 	}
@@ -168,26 +182,38 @@ func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := programme{vars: len(withheld)}
-	// Of several bounds of one row the closest says all.
-	most, least := make([]float64, len(withheld)), make([]float64, len(withheld))
-	for i := range most {
-		most[i] = math.Inf(1)
-		if upTo >= 0 {
-			most[i] = float64(upTo)
+	// Numbers that are rounded are unknown too, between close bounds.
+	column := map[int]int{} // the variable of each row that is one
+	var least, most []float64
+	for i, row := range t.Rows {
+		if !row.Withheld && t.Slack == 0 {
+			continue
 		}
+		column[i] = len(least)
+		low, high := 0.0, math.Inf(1)
+		switch {
+		case !row.Withheld:
+			low, high = max(0, float64(row.Persons-t.Slack)), float64(row.Persons+t.Slack)
+			if t.Slack > 0 && row.Persons-2*t.Slack-1 < int64(t.Threshold) {
+				low = min(low, float64(t.Threshold))
+			}
+		case upTo >= 0:
+			high = float64(upTo)
+		}
+		least, most = append(least, low), append(most, high)
 	}
+	p := programme{least: least, most: most}
 	for _, e := range equations {
 		sum, right := map[int]float64{}, 0.0
 		for k, i := range e.rows {
-			if t.Rows[i].Withheld {
-				sum[column[i]] += e.signs[k]
+			if v, ok := column[i]; ok {
+				sum[v] += e.signs[k]
 			} else {
 				right -= e.signs[k] * float64(t.Rows[i].Persons)
 			}
 		}
 		if len(sum) == 1 && !e.equal {
-			for v, sign := range sum {
+			for v, sign := range sum { // of several bounds of one row the closest says all
 				if sign > 0 {
 					most[v] = min(most[v], right)
 				} else {
@@ -196,57 +222,124 @@ func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
 			}
 			continue
 		}
+		if len(sum) == 0 && (right < 0 || e.equal && right > 0) {
+			return nil, errContradiction
+		}
 		p.add(sum, right, e.equal)
 	}
-	for i := range withheld {
-		if !math.IsInf(most[i], 1) {
-			p.add(map[int]float64{i: 1}, most[i], false)
-		}
-		if least[i] > 0 {
-			p.add(map[int]float64{i: -1}, -least[i], false)
-		}
-	}
-	s, err := p.standard()
-	if err != nil {
+	var out []Bounds
+	chosen := sample(withheld, rows, r)
+	slices.Sort(chosen)
+	if err := p.shift(); err != nil {
 		return nil, err
 	}
-	var out []Bounds
-	chosen := sample(withheld, s.affordable(), r)
-	slices.Sort(chosen)
 	for _, i := range chosen {
-		low, high, solved := s.between(column[i])
-		out = append(out, Bounds{i, low, high, solved})
+		v := column[i]
+		s, err := p.near(v).standard()
+		if err != nil {
+			return nil, err
+		}
+		low, high, solved, err := s.between(v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Bounds{i, low + least[v], high + least[v], solved})
 	}
 	return out, nil
 }
 
-// programme gathers sums of variables that are not negative.
+// errContradiction says that the numbers of a table do not add up.
+var errContradiction = galien.Errorf(galien.Invalid, "released table: its rows and margins contradict one another; is a dimension not additive?")
+
+// programme gathers sums of variables, each between bounds.
 type programme struct {
-	vars, slack int
-	sums        []map[int]float64
-	right       []float64
+	least, most []float64
+	sums        []sum
+	holds       map[int][]int // the sums that hold a variable
+}
+
+// sum says that variables, by their factors, add up to right, or to at most that.
+type sum struct {
+	of    map[int]float64
+	right float64
+	equal bool
 }
 
 // add says that a sum is at most right, or equal to it.
-func (p *programme) add(sum map[int]float64, right float64, equal bool) {
-	if len(sum) == 0 {
+func (p *programme) add(of map[int]float64, right float64, equal bool) {
+	if len(of) == 0 {
 		return
 	}
-	if !equal {
-		if right >= 0 {
-			// Nothing is said where every sign is a minus.
-			positive := false
-			for _, k := range sum {
-				positive = positive || k > 0
+	if !equal && right >= 0 {
+		// Nothing is said where every sign is a minus.
+		positive := false
+		for _, k := range of {
+			positive = positive || k > 0
+		}
+		if !positive {
+			return
+		}
+	}
+	p.sums = append(p.sums, sum{of, right, equal})
+}
+
+// shift counts every variable from its least, so that none is negative, and
+// enters which sums hold it.
+func (p *programme) shift() error {
+	for v, low := range p.least {
+		if p.most[v] < low {
+			return errContradiction
+		}
+		p.most[v] -= low
+	}
+	p.holds = map[int][]int{}
+	for i := range p.sums {
+		for _, v := range slices.Sorted(maps.Keys(p.sums[i].of)) {
+			p.sums[i].right -= p.sums[i].of[v] * p.least[v]
+			p.holds[v] = append(p.holds[v], i)
+		}
+	}
+	return nil
+}
+
+// near returns the sums that are nearest to a variable, those first that hold it,
+// then those that share another with them, and the bounds of what is in them.
+func (p *programme) near(v int) nearby {
+	n := nearby{vars: len(p.least)}
+	taken := map[int]bool{}
+	seen := map[int]bool{}
+	enter := func(v int) bool {
+		if seen[v] {
+			return false
+		}
+		seen[v] = true
+		if !math.IsInf(p.most[v], 1) {
+			n.sums = append(n.sums, sum{map[int]float64{v: 1}, p.most[v], false})
+		}
+		return true
+	}
+	enter(v)
+	for queue := []int{v}; len(queue) > 0 && len(n.sums) < nearSums; queue = queue[1:] {
+		for _, i := range p.holds[queue[0]] {
+			if taken[i] || len(n.sums) >= nearSums {
+				continue
 			}
-			if !positive {
-				return
+			taken[i] = true
+			n.sums = append(n.sums, p.sums[i])
+			for _, other := range slices.Sorted(maps.Keys(p.sums[i].of)) {
+				if enter(other) {
+					queue = append(queue, other)
+				}
 			}
 		}
-		p.slack++
-		sum[-p.slack] = 1
 	}
-	p.sums, p.right = append(p.sums, sum), append(p.right, right)
+	return n
+}
+
+// nearby is some sums of variables that are not negative.
+type nearby struct {
+	vars int
+	sums []sum
 }
 
 // standard is a programme in the form that the simplex takes: rows that say
@@ -261,20 +354,27 @@ type standard struct {
 
 const tiny = 1e-9
 
-// standard brings the programme to reduced row echelon form, which drops rows
-// that follow from others.
-func (p *programme) standard() (*standard, error) {
-	width := p.vars + p.slack
-	var rows [][]float64
-	for i, sum := range p.sums {
-		row := make([]float64, width+1)
-		for v, k := range sum {
-			if v < 0 {
-				v = p.vars - v - 1
-			}
-			row[v] += k
+// standard brings the sums to reduced row echelon form, which drops rows that
+// follow from others.
+func (p nearby) standard() (*standard, error) {
+	width := p.vars
+	for _, s := range p.sums {
+		if !s.equal {
+			width++
 		}
-		row[width] = p.right[i]
+	}
+	slack := p.vars
+	var rows [][]float64
+	for _, s := range p.sums {
+		row := make([]float64, width+1)
+		for v, k := range s.of {
+			row[v] = k
+		}
+		if !s.equal {
+			row[slack] = 1
+			slack++
+		}
+		row[width] = s.right
 		rows = append(rows, row)
 	}
 	rank := 0
@@ -308,7 +408,7 @@ func (p *programme) standard() (*standard, error) {
 	}
 	for _, row := range rows[rank:] {
 		if math.Abs(row[width]) > 1e-6 {
-			return nil, galien.Errorf(galien.Invalid, "released table: its rows and margins contradict one another; is a dimension not additive?")
+			return nil, errContradiction
 		}
 	}
 	s := &standard{place: make([]int, width), value: map[int]float64{}, scale: 1}
@@ -343,12 +443,6 @@ func (p *programme) standard() (*standard, error) {
 	return s, nil
 }
 
-// affordable is how many rows may be bounded.
-func (s *standard) affordable() int {
-	m := max(1, len(s.b))
-	return min(boundedRows, max(5, boundedSteps/m/m/m))
-}
-
 // nonZero yields where a row is not 0.
 func nonZero(row []float64) iter.Seq[int] {
 	return func(yield func(int) bool) {
@@ -361,14 +455,17 @@ func nonZero(row []float64) iter.Seq[int] {
 }
 
 // between returns the least and the greatest value of a variable, and false when
-// the simplex fails on it.
-func (s *standard) between(v int) (low, high float64, solved bool) {
+// the simplex fails on it. It fails with errContradiction when there is none.
+func (s *standard) between(v int) (low, high float64, solved bool, err error) {
 	if x, ok := s.value[v]; ok {
-		return x, x, true
+		if x < -1e-6 {
+			return 0, 0, false, errContradiction
+		}
+		return x, x, true, nil
 	}
 	k := s.place[v]
 	if k < 0 {
-		return 0, math.Inf(1), true
+		return 0, math.Inf(1), true, nil
 	}
 	_, n := s.a.Dims()
 	ends := [2]float64{0, math.Inf(1)}
@@ -379,11 +476,13 @@ func (s *standard) between(v int) (low, high float64, solved bool) {
 		switch value, _, err := lp.Simplex(cost, s.a, s.b, 1e-10, nil); {
 		case err == nil:
 			ends[e] = sign * value * s.scale
+		case errors.Is(err, lp.ErrInfeasible):
+			return 0, 0, false, errContradiction
 		case err != lp.ErrUnbounded:
 			solved = false
 		}
 	}
-	return max(0, ends[0]), ends[1], solved
+	return max(0, ends[0]), ends[1], solved, nil
 }
 
 // The keys of the attacks on released tables.
@@ -399,9 +498,42 @@ const (
 func OnRelease(t ReleasedTable, truth []int64, r Random) (Report, error) {
 	// How many of the withheld rows are small is not for who reads the release.
 	out := Report{Format: 1, Kind: Released, Targets: boundedRows, Threshold: t.Threshold, Inside: truth != nil}
-	main, err := t.attack(-1, r)
+	var err error
+	out.Findings, err = t.findings("", truth, boundedRows, r)
+	return out, err
+}
+
+// OutputTable is a table of counts in a group of outputs that people made, and
+// what names it: the file and its column.
+type OutputTable struct {
+	On string
+	ReleasedTable
+}
+
+// OnGroup attacks the tables of counts of a group of outputs, each alone. unread
+// are the files that leave beside them and that no attack reads; threshold is that
+// of the permit. The caller fills in the provenance.
+func OnGroup(tables []OutputTable, unread []string, threshold int, r Random) (Report, error) {
+	out := Report{Format: 1, Kind: Reviewed, Targets: boundedRows, Threshold: threshold}
+	for _, t := range tables {
+		f, err := t.findings(t.On, nil, max(1, boundedRows/len(tables)), r)
+		if err != nil {
+			return Report{}, err
+		}
+		out.Findings = append(out.Findings, f...)
+	}
+	for _, name := range unread {
+		out.Findings = append(out.Findings, skipped(ProgrammeName, name, Unread))
+	}
+	return out, nil
+}
+
+// findings are what the attacks on one table achieve.
+func (t ReleasedTable) findings(on string, truth []int64, rows int, r Random) ([]Finding, error) {
+	names := []string{SubtractionName, ProgrammeName, NarrowName}
+	main, why, err := t.attack(-1, rows, r)
 	if err != nil {
-		return Report{}, err
+		return nil, err
 	}
 	var control [3]Trial
 	if truth != nil {
@@ -410,43 +542,53 @@ func OnRelease(t ReleasedTable, truth []int64, r Random) (Report, error) {
 		for i := range plain.Rows {
 			plain.Rows[i].Withheld, plain.Rows[i].Persons = truth[i] < int64(t.Threshold), truth[i]
 		}
-		if control, err = plain.attack(int64(t.Threshold)-1, r); err != nil {
-			return Report{}, err
+		if control, _, err = plain.attack(int64(t.Threshold)-1, rows, r); err != nil {
+			return nil, err
 		}
 		control[2] = Trial{} // a threshold alone says as much of every row
 	}
-	for k, name := range []string{SubtractionName, ProgrammeName, NarrowName} {
+	var out []Finding
+	for k, name := range names {
 		if main[k].Attempts == 0 {
-			out.Findings = append(out.Findings, skipped(name, "", NothingHid))
+			out = append(out, skipped(name, on, why[k]))
 			continue
 		}
-		f := Finding{Attack: name, Main: main[k], Control: control[k], Certain: main[k].Attempts, Verdict: Tight}
+		f := Finding{Attack: name, On: on, Main: main[k], Control: control[k], Certain: main[k].Attempts, Verdict: Tight}
 		f.Risk = Estimate{f.Main.Rate(), f.Main.Wilson()}
 		if f.Main.Successes > 0 {
 			f.Verdict = Leaks
 		}
-		out.Findings = append(out.Findings, f)
+		out = append(out, f)
 	}
 	return out, nil
 }
 
 // attack counts the withheld rows that come back under the threshold: by
 // subtraction, by linear programme, and those that are bounded more narrowly
-// than the threshold is wide.
-func (t ReleasedTable) attack(upTo int64, r Random) (out [3]Trial, err error) {
-	known, err := Subtract(t)
-	if err != nil {
-		return out, err
+// than the threshold is wide. why says of an attack that was not run why not.
+func (t ReleasedTable) attack(upTo int64, rows int, r Random) (out [3]Trial, why [3]Reason, err error) {
+	if !slices.ContainsFunc(t.Rows, func(r ReleasedRow) bool { return r.Withheld }) {
+		return out, [3]Reason{NothingHid, NothingHid, NothingHid}, nil
 	}
-	bounds, err := Bound(t, upTo, r)
-	if err != nil {
-		return out, err
+	bounds, err := t.bound(upTo, rows, r)
+	if errors.Is(err, errContradiction) {
+		return out, [3]Reason{NoSums, NoSums, NoSums}, nil
 	}
+	if err != nil {
+		return out, why, err
+	}
+	why = [3]Reason{Rounded, Unsolved, Unsolved}
 	small := float64(t.Threshold)
-	for i, row := range t.Rows {
-		if row.Withheld {
-			n, ok := known[i]
-			out[0].add(ok && n < int64(t.Threshold))
+	if t.Slack == 0 {
+		known, err := Subtract(t)
+		if err != nil {
+			return out, why, err
+		}
+		for i, row := range t.Rows {
+			if row.Withheld {
+				n, ok := known[i]
+				out[0].add(ok && n < int64(t.Threshold))
+			}
 		}
 	}
 	for _, b := range bounds {
@@ -456,5 +598,5 @@ func (t ReleasedTable) attack(upTo int64, r Random) (out [3]Trial, err error) {
 		out[1].add(b.High < small && math.Ceil(b.Low-1e-6) == math.Floor(b.High+1e-6))
 		out[2].add(b.Low < small && b.High-b.Low < small-1e-6)
 	}
-	return out, nil
+	return out, why, nil
 }

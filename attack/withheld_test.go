@@ -291,3 +291,85 @@ func TestOnRelease(t *testing.T) {
 		}
 	}
 }
+
+// rounded is a table of sexes whose numbers were rounded to five, of which one
+// row is withheld.
+func rounded(f, total int64) attack.ReleasedTable {
+	return attack.ReleasedTable{Dimensions: []string{"sex"}, Additive: []bool{true}, Threshold: 11, Slack: 2, Rows: []attack.ReleasedRow{
+		{Keys: []string{"f"}, Persons: f}, {Keys: []string{"m"}, Withheld: true}, {Keys: []string{attack.Total}, Persons: total}}}
+}
+
+// Worked by hand: rounded to five, 40 is 38 to 42 and 45 is 43 to 47, so that the
+// row between them is 1 to 9, which is narrower than 11; 60 is 58 to 62, and with
+// 40 it leaves 16 to 24, which is no small number.
+func TestRounded(t *testing.T) {
+	for _, c := range []struct {
+		f, total  int64
+		low, high float64
+		narrow    int
+	}{{40, 45, 1, 9, 1}, {40, 60, 16, 24, 0}, {40, 40, 0, 4, 1}} {
+		table := rounded(c.f, c.total)
+		b, err := attack.Bound(table, -1, seeded(1))
+		if err != nil || len(b) != 1 || !b[0].Solved || math.Abs(b[0].Low-c.low) > 1e-6 || math.Abs(b[0].High-c.high) > 1e-6 {
+			t.Errorf("%d of %d: %+v, %v; want %g to %g", c.f, c.total, b, err, c.low, c.high)
+		}
+		r, err := attack.OnRelease(table, nil, seeded(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := r.Findings; f[0].Skipped != attack.Rounded || f[1].Main != (attack.Trial{Attempts: 1}) || f[2].Main != (attack.Trial{Attempts: 1, Successes: c.narrow}) || r.Leaks() != (c.narrow > 0) {
+			t.Errorf("%d of %d: %+v", c.f, c.total, f)
+		}
+	}
+	// 15 is the least that disclosure control shows to base 5: 11 to 17. With 35 (33 to
+	// 37) as the total the rest is 16 to 26, where 13 to 17 would leave 16 to 24.
+	b, err := attack.Bound(rounded(15, 35), -1, seeded(1))
+	if err != nil || math.Abs(b[0].Low-16) > 1e-6 || math.Abs(b[0].High-26) > 1e-6 {
+		t.Errorf("beside the least number: %+v, %v", b, err)
+	}
+	// A total that is ten less than its part, when both are known to within two.
+	r, err := attack.OnRelease(rounded(50, 40), nil, seeded(1))
+	if err != nil || r.Findings[1].Skipped != attack.NoSums || r.Leaks() {
+		t.Errorf("no such table: %+v, %v", r.Findings, err)
+	}
+}
+
+// Where an earlier number stands beside new ones nothing adds up, and no attack
+// says anything.
+func TestNumbersOfTwoSnapshots(t *testing.T) {
+	table := attack.ReleasedTable{Dimensions: []string{"sex"}, Additive: []bool{true}, Threshold: 11, Rows: []attack.ReleasedRow{
+		{Keys: []string{"f"}, Persons: 53}, {Keys: []string{"m"}, Withheld: true}, {Keys: []string{attack.Total}, Persons: 50}}}
+	r, err := attack.OnRelease(table, nil, seeded(1))
+	if err != nil || len(r.Findings) != 3 || r.Leaks() {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, f := range r.Findings {
+		if f.Verdict != attack.NotTried || f.Skipped != attack.NoSums {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// Each table of a group is attacked alone, and what is not read is named.
+func TestOnGroup(t *testing.T) {
+	row := func(key string, n int64) attack.ReleasedRow {
+		return attack.ReleasedRow{Keys: []string{key}, Persons: n, Withheld: n < 0}
+	}
+	table := func(on string, f, m, total int64) attack.OutputTable {
+		return attack.OutputTable{On: on, ReleasedTable: attack.ReleasedTable{Dimensions: []string{"sex"}, Additive: []bool{true}, Threshold: 11,
+			Rows: []attack.ReleasedRow{row("f", f), row("m", m), row(attack.Total, total)}}}
+	}
+	// 60 - 55 is five men; 60 - 30 is no small number; nothing is withheld.
+	r, err := attack.OnGroup([]attack.OutputTable{table("a.csv", 55, -1, 60), table("b.csv", 30, -1, 60), table("c.csv", 30, 30, 60)}, []string{"model.csv"}, 11, seeded(1))
+	if err != nil || r.Kind != attack.Reviewed || !r.Leaks() || len(r.Findings) != 10 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for i, want := range []attack.Verdict{attack.Leaks, attack.Leaks, attack.Leaks, attack.Tight, attack.Tight, attack.Tight, attack.NotTried, attack.NotTried, attack.NotTried, attack.NotTried} {
+		if f := r.Findings[i]; f.Verdict != want || f.On != []string{"a.csv", "b.csv", "c.csv", "model.csv"}[i/3] {
+			t.Errorf("finding %d: %+v, want %s", i, f, want)
+		}
+	}
+	if last := r.Findings[9]; last.Skipped != attack.Unread {
+		t.Errorf("what is not read: %+v", last)
+	}
+}

@@ -5,7 +5,7 @@ package attack
 var words = map[Language]map[string]string{
 	English: {
 		"title": "Attack scorecard", "permit": "permit", "other": "Version française",
-		"extract": "An extract", "release": "A released table", "endpoint": "The counts of the hub",
+		"extract": "An extract", "release": "A released table", "endpoint": "The counts of the hub", "reviewed": "A group of outputs",
 		"worst":          "The attack that gained most:",
 		"nothing gained": "No attack gained anything that its control does not.",
 		"attacks":        "What was tried",
@@ -25,6 +25,9 @@ var words = map[Language]map[string]string{
 		string(Tight): "No withheld number came back.", string(Leaks): "Withheld numbers came back: do not release.",
 		string(FewColumns): "too few attributes are known.", string(FewPersons): "too few persons.", string(NoSecret): "there is no secret to guess.",
 		string(NoTarget): "nobody is alone in what is known of them.", string(NothingHid): "nothing is withheld.",
+		string(NoSums):  "the numbers do not add up, as where an earlier number stands beside new ones; there is no sum to subtract from.",
+		string(Rounded): "the numbers are rounded, so that no difference is exact; the linear programme takes it into account.", string(Unsolved): "no linear programme was solved.",
+		string(Unread): "no attack here reads this kind of output.",
 
 		SinglingOutName:            "Singling out",
 		SinglingOutName + " tried": "Find a description that fits exactly one person. Control: the same description, among persons who were not given.",
@@ -53,14 +56,15 @@ var words = map[Language]map[string]string{
 		NarrowName:                 "Narrow bounds",
 		NarrowName + " tried":      "The same, success where a number that may be under the threshold is known more closely than the threshold is wide.",
 
-		"release limits":  "The table was attacked alone: what other releases add is the matter of the ledger. Categories of age and year overlap, since a person may be in several; a reader who knows by how much learns more.\nThere is no control where the cohort was not given with --cohort.",
+		"release limits":  "The table was attacked alone: what other releases add is the matter of the ledger. Categories of age and year overlap, since a person may be in several; a reader who knows by how much learns more.\nOf a table with many withheld rows a sample is bounded by linear programme, and each by the sums nearest to it.\nThere is no control where the cohort was not given with --cohort: how many withheld rows are small is not for the reader of a release.",
+		"reviewed limits": "Each table of counts was attacked alone; what other releases add is looked for by the airlock's checks and by its reviewers. Rows are taken for a sum where their numbers allow it.\nOf tables with many withheld rows a sample is bounded by linear programme, and each row by the sums nearest to it. There is no control.\nModels, curves, figures and texts were not attacked; they are named above.",
 		"endpoint limits": "Targets are persons who are alone in what is supposed known of them. Where a number is withheld, the attack falls back on the commonest value. Control: what published numbers of persons alike, without the target, suggest; guesser: the commonest value of all.\nOne secret and these attributes were tried, by one account, from the state in which the hub was; questions of other readers may add to them. Answering times were not used.",
 		"extract limits":  "The rows were split in two at random: one half was given to the attacker, the other is the control. In a half, persons are fewer and easier to tell apart than in the whole, so risks are overstated rather than understated; the measures are of the whole extract.\nThe control comes from the same cohort: what the cohort itself says of all its members is not counted as a risk.",
 		"all limits":      "An attack that failed here is one attack that failed: others, and readers who know more, are not excluded.",
 	},
 	French: {
 		"title": "Épreuve d’attaques", "permit": "autorisation", "other": "English version",
-		"extract": "Une extraction", "release": "Un tableau publié", "endpoint": "Les décomptes de l’entrepôt",
+		"extract": "Une extraction", "release": "Un tableau publié", "endpoint": "Les décomptes de l’entrepôt", "reviewed": "Un groupe de sorties",
 		"worst":          "L’attaque qui a le plus gagné :",
 		"nothing gained": "Aucune attaque n’a rien gagné que son témoin ne gagne aussi.",
 		"attacks":        "Ce qui a été tenté",
@@ -80,6 +84,9 @@ var words = map[Language]map[string]string{
 		string(Tight): "Aucun nombre retenu n’est revenu.", string(Leaks): "Des nombres retenus sont revenus : ne pas publier.",
 		string(FewColumns): "trop peu d’attributs sont connus.", string(FewPersons): "trop peu de personnes.", string(NoSecret): "il n’y a pas de secret à deviner.",
 		string(NoTarget): "personne n’est seul dans ce qu’on sait de lui.", string(NothingHid): "rien n’est retenu.",
+		string(NoSums):  "les nombres ne s’additionnent pas, comme lorsqu’un nombre antérieur est maintenu à côté de nouveaux ; il n’y a pas de somme d’où soustraire.",
+		string(Rounded): "les nombres sont arrondis, aucune différence n’est exacte ; le programme linéaire en tient compte.", string(Unsolved): "aucun programme linéaire n’a été résolu.",
+		string(Unread): "aucune attaque ne lit ici ce genre de sortie.",
 
 		SinglingOutName:            "Individualisation",
 		SinglingOutName + " tried": "Trouver une description qui convient à une seule personne. Témoin : la même description, parmi des personnes qui n’ont pas été remises.",
@@ -108,7 +115,8 @@ var words = map[Language]map[string]string{
 		NarrowName:                 "Encadrement étroit",
 		NarrowName + " tried":      "De même, réussite si un nombre qui peut être sous le seuil est connu plus finement que la largeur du seuil.",
 
-		"release limits":  "Le tableau a été attaqué seul : ce que d’autres publications ajoutent est l’affaire du registre. Les catégories d’âge et d’année se recouvrent, une personne pouvant être dans plusieurs ; un lecteur qui sait de combien en apprend plus.\nIl n’y a pas de témoin quand la cohorte n’a pas été donnée par --cohort.",
+		"release limits":  "Le tableau a été attaqué seul : ce que d’autres publications ajoutent est l’affaire du registre. Les catégories d’âge et d’année se recouvrent, une personne pouvant être dans plusieurs ; un lecteur qui sait de combien en apprend plus.\nD’un tableau où beaucoup de lignes sont retenues, un échantillon est encadré par programme linéaire, et chaque ligne par les sommes les plus proches d’elle.\nIl n’y a pas de témoin quand la cohorte n’a pas été donnée par --cohort : combien de lignes retenues sont petites n’est pas pour le lecteur d’une publication.",
+		"reviewed limits": "Chaque tableau d’effectifs a été attaqué seul ; ce que d’autres sorties ajoutent est cherché par les contrôles du sas et par ses relecteurs. Des lignes sont prises pour une somme quand leurs nombres le permettent.\nDe tableaux où beaucoup de lignes sont retenues, un échantillon est encadré par programme linéaire, et chaque ligne par les sommes les plus proches d’elle. Il n’y a pas de témoin.\nLes modèles, courbes, figures et textes n’ont pas été attaqués ; ils sont nommés ci-dessus.",
 		"endpoint limits": "Les cibles sont seules dans ce qui est supposé connu d’elles. Quand un nombre est retenu, l’attaque se rabat sur la valeur la plus fréquente. Témoin : ce que suggèrent les nombres publiés de personnes semblables, sans la cible ; hasard : la valeur la plus fréquente de toutes.\nUn secret et ces attributs ont été essayés, par un compte, dans l’état où était l’entrepôt ; les questions d’autres lecteurs peuvent s’y ajouter. Les temps de réponse n’ont pas été utilisés.",
 		"extract limits":  "Les lignes ont été partagées au hasard : une moitié a été remise à l’attaquant, l’autre est le témoin. Dans une moitié les personnes sont moins nombreuses et se distinguent mieux que dans le tout : les risques sont surestimés plutôt que sous-estimés ; les mesures portent sur l’extraction entière.\nLe témoin vient de la même cohorte : ce que la cohorte dit de tous ses membres n’est pas compté comme un risque.",
 		"all limits":      "Une attaque qui échoue ici est une attaque qui a échoué : d’autres, et des lecteurs qui en savent plus, ne sont pas exclus.",

@@ -198,6 +198,33 @@ func parseState(b []byte) (witnessState, error) {
 	return witnessState{log, []byte(last)}, nil
 }
 
+// Refusal is an error of Cosign about what is asked, as c2sp.org/tlog-witness tells
+// them apart.
+type Refusal struct {
+	Why Reason
+	// Seen is how many entries the witness saw last.
+	Seen int64
+	err  error
+}
+
+// Reason is why a witness signs nothing.
+type Reason int
+
+// The reasons.
+const (
+	// Unsigned checkpoints are not of the log's key, or not of a known form.
+	Unsigned Reason = iota
+	// Stale requests do not start from the checkpoint that the witness saw last.
+	Stale
+	// OtherRoot is another log of as many entries.
+	OtherRoot
+	// NotGrown is a proof that does not show that the log grew.
+	NotGrown
+)
+
+func (r *Refusal) Error() string { return r.err.Error() }
+func (r *Refusal) Unwrap() error { return r.err }
+
 // Cosign is what a witness does, away from the hub. It reads what Request
 // returned, verifies that the checkpoint is signed by the log's key and that the
 // log grew from the last checkpoint that this witness cosigned, and returns the
@@ -208,7 +235,8 @@ func parseState(b []byte) (witnessState, error) {
 // is the log's public key, as its key.pub. It fails with Corrupt when the log
 // was rolled back or is another than it was (a fork): the request is then the
 // evidence, together with the state. It fails with Conflict when the request
-// starts from another checkpoint than the one remembered.
+// starts from another checkpoint than the one remembered. Both, and a checkpoint
+// that the log's key did not sign, are a Refusal.
 func Cosign(secret string, state []byte, logKey string, request []byte, now time.Time) (cosignedNote, next []byte, err error) {
 	signer, err := parseSecret(secret)
 	if err != nil {
@@ -238,7 +266,7 @@ func Cosign(secret string, state []byte, logKey string, request []byte, now time
 	}
 	cp, n, err := openCheckpoint(text, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &Refusal{Why: Unsigned, err: err}
 	}
 	var last Checkpoint
 	if was.last != nil {
@@ -248,19 +276,19 @@ func Cosign(secret string, state []byte, logKey string, request []byte, now time
 	}
 	switch {
 	case cp.Entries < last.Entries:
-		return nil, nil, galien.Errorf(galien.Corrupt, "the log has %d entries here, and this witness has seen %d: it was rolled back, or this is an old file. Ask for a new one; if that says the same, keep both files: they are the evidence", cp.Entries, last.Entries)
+		return nil, nil, &Refusal{Stale, last.Entries, galien.Errorf(galien.Corrupt, "the log has %d entries here, and this witness has seen %d: it was rolled back, or this is an old file. Ask for a new one; if that says the same, keep both files: they are the evidence", cp.Entries, last.Entries)}
 	case cp.Entries == last.Entries && was.last != nil && cp.Root != last.Root:
-		return nil, nil, forked(last.Entries)
+		return nil, nil, &Refusal{OtherRoot, last.Entries, forked(last.Entries)}
 	case old != last.Entries && cp.Entries != last.Entries:
-		return nil, nil, galien.Errorf(galien.Conflict, "this file starts from %d entries, and this witness has seen %d: ask for one with galien audit checkpoint HUB --old %d", old, last.Entries, last.Entries)
+		return nil, nil, &Refusal{Stale, last.Entries, galien.Errorf(galien.Conflict, "this file starts from %d entries, and this witness has seen %d: ask for one with galien audit checkpoint HUB --old %d", old, last.Entries, last.Entries)}
 	case last.Entries > 0 && cp.Entries > last.Entries:
 		root, _ := tlog.ParseHash(cp.Root) // parsed before, with the checkpoint
 		lastRoot, _ := tlog.ParseHash(last.Root)
 		if tlog.CheckTree(proof, cp.Entries, root, last.Entries, lastRoot) != nil {
-			return nil, nil, forked(last.Entries)
+			return nil, nil, &Refusal{NotGrown, last.Entries, forked(last.Entries)}
 		}
 	case last.Entries == 0 && len(proof) > 0:
-		return nil, nil, galien.Errorf(galien.Invalid, "a request that starts from nothing proves nothing, and this one holds a proof")
+		return nil, nil, &Refusal{NotGrown, 0, galien.Errorf(galien.Invalid, "a request that starts from nothing proves nothing, and this one holds a proof")}
 	}
 	n.UnverifiedSigs = nil // what others signed is not this witness's to pass on
 	cosignedNote, err = note.Sign(n, signer)

@@ -230,7 +230,7 @@ func Clear(t Table, r Rule) (Cleared, Decision, error) {
 				row.Population = rule.Round(l.population[at])
 			}
 			if t.HasPersonDays {
-				row.PersonDays = rule.roundDays(l.days[at])
+				row.PersonDays = rule.RoundDays(l.days[at])
 			}
 		}
 		c.cells = append(c.cells, row)

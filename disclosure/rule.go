@@ -82,9 +82,9 @@ func (r Rule) Round(n int64) int64 {
 	return n
 }
 
-// roundDays rounds a time of observation so that it gives no more than the
+// RoundDays rounds a time of observation so that it gives no more than the
 // rounded population would: to the base times a year.
-func (r Rule) roundDays(days int64) int64 {
+func (r Rule) RoundDays(days int64) int64 {
 	b := int64(r.RoundTo) * 365
 	if r.RoundTo < 2 {
 		return days

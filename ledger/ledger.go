@@ -71,6 +71,9 @@ type Ask struct {
 	Actor, Action, Permit, Definition string
 	Ground                            Ground
 	Threshold                         int64
+	// Rounding is the base to which whoever asked rounds what is shown; 0 for none.
+	// Numbers are judged as they are.
+	Rounding int64
 	// Everyone is all whom the question could count.
 	Everyone Vector
 	// EveryoneKey is the key of that count where it is one of the numbers: it is
@@ -240,7 +243,7 @@ func (l *Ledger) Decide(ctx context.Context, a Ask) (Verdict, error) {
 func (s *state) judge(a Ask) *judgement {
 	j := &judgement{state: s, ask: a, record: &Record{
 		Index: int64(len(s.records)), Time: a.Time.UTC().Truncate(time.Second), Actor: a.Actor, Action: a.Action, Permit: a.Permit,
-		Definition: a.Definition, Snapshot: a.Ground.Snapshot, Scope: a.Ground.Scope, Oppositions: a.Ground.Oppositions, Threshold: a.Threshold,
+		Definition: a.Definition, Snapshot: a.Ground.Snapshot, Scope: a.Ground.Scope, Oppositions: a.Ground.Oppositions, Threshold: a.Threshold, Rounding: a.Rounding,
 	}}
 	j.everyone()
 	for i := range a.Numbers {

@@ -33,7 +33,8 @@ const (
 // lockWait is how long an operation waits for another process's turn.
 const lockWait = 30 * time.Second
 
-// Record is one line of the ledger: an answer, or an erasure.
+// Record is one line of the ledger: an answer, an erasure, or a release of what
+// people made.
 type Record struct {
 	Index int64 `json:"index"`
 	// Previous is the hash of the line before.
@@ -47,13 +48,32 @@ type Record struct {
 	Scope       string    `json:"scope,omitempty"`
 	Oppositions string    `json:"oppositions,omitempty"`
 	Threshold   int64     `json:"threshold,omitempty"`
+	Rounding    int64     `json:"rounding,omitempty"`
 	// Sets is the hash of the file with the record's new sets.
 	Sets    string           `json:"sets,omitempty"`
 	Numbers []RecordedNumber `json:"numbers,omitempty"`
 	// Erased names, by the index of their records, the hashes of the files of
 	// sets that an erasure wrote anew.
 	Erased map[int64]string `json:"erased,omitempty"`
+	// Reviewed is what left through the airlock, of which no persons are known.
+	Reviewed *Reviewed `json:"reviewed,omitempty"`
 }
+
+// Reviewed is a release of what people made, as the ledger can count it.
+type Reviewed struct {
+	Group   string `json:"group,omitempty"`
+	Version int    `json:"version,omitempty"`
+	// Numbers is how many numbers of persons or events its tables show, and Judged
+	// how many of them the ledger let out before under the same name. The others
+	// were compared with what left before, and not by who is behind them.
+	Numbers int `json:"numbers"`
+	Judged  int `json:"judged"`
+	// Unread is how many files of other numbers no machine compares.
+	Unread int `json:"unread"`
+}
+
+// Unjudged is how many of the numbers the ledger has not judged.
+func (r Reviewed) Unjudged() int { return r.Numbers - r.Judged }
 
 // RecordedNumber is one number of an answer, as it was decided.
 type RecordedNumber struct {
@@ -373,6 +393,37 @@ func (l *Ledger) Forget(ctx context.Context, persons []galien.PersonID, now time
 		return err
 	}
 	return l.sweep()
+}
+
+// Enter writes down a release of what people made, which the ledger cannot judge,
+// and returns the reference of its record. The same version of a group has one
+// record, however often it is entered.
+func (l *Ledger) Enter(ctx context.Context, r Record) (reference string, err error) {
+	if r.Reviewed == nil || r.Reviewed.Group == "" || len(r.Numbers) > 0 {
+		return "", galien.Errorf(galien.Internal, "ledger: a release that is none of a reviewed group")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unlock, err := l.lock(ctx, true)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if err := l.load(); err != nil {
+		return "", err
+	}
+	for _, old := range l.state.records {
+		if old.Reviewed != nil && old.Reviewed.Group == r.Reviewed.Group && old.Reviewed.Version == r.Reviewed.Version {
+			return l.reference(old.Index), nil
+		}
+	}
+	r.Index, r.Previous, r.Time = int64(len(l.state.records)), l.head, r.Time.UTC().Truncate(time.Second)
+	if err := l.append(&r, nil); err != nil {
+		l.state = nil // what is on the disk is read anew
+		return "", err
+	}
+	l.state.note(&r)
+	return l.reference(r.Index), nil
 }
 
 // Records returns the ledger's records, in their order.

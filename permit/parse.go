@@ -30,6 +30,12 @@ var prohibited = map[string]string{
 // single persons.
 const minThreshold, maxThreshold = 3, 10000
 
+// maxRounding is the largest base that numbers are rounded to.
+const maxRounding = 1000
+
+// maxAreaPersons is the most that a permit can ask of an area.
+const maxAreaPersons = 10_000_000
+
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // placesOfCare are the tables without a person that definitions may need, so
@@ -343,9 +349,24 @@ func (t *Terms) readWindow(v value) error {
 var areaPattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,10}$`)
 
 func (t *Terms) readAreas(v value) error {
-	keys, err := v.mapping("departments")
+	keys, err := v.mapping("departments", "least_persons")
 	if err != nil {
 		return err
+	}
+	if least, ok := keys["least_persons"]; ok {
+		n, err := least.integer()
+		if err != nil {
+			return err
+		}
+		if n < 1 || n > maxAreaPersons {
+			return least.errorf("must be from 1, which is no limit, to %d persons; the usual one is %d", maxAreaPersons, DefaultAreaPersons)
+		}
+		if n != DefaultAreaPersons { // said or not, it is the same term
+			t.AreaPersons = int(n)
+		}
+		if _, both := keys["departments"]; !both {
+			return nil
+		}
 	}
 	if err := keys.require("departments"); err != nil {
 		return err
@@ -386,9 +407,22 @@ func (t *Terms) readSourceIDs(v value) (err error) {
 }
 
 func (t *Terms) readOutput(v value) error {
-	keys, err := v.mapping("threshold")
+	keys, err := v.mapping("threshold", "rounding")
 	if err != nil {
 		return err
+	}
+	if base, ok := keys["rounding"]; ok {
+		n, err := base.integer()
+		if err != nil {
+			return err
+		}
+		if n < 2 || n > maxRounding {
+			return base.errorf("must be from 2 to %d, such as 5 or 10; without it numbers are exact", maxRounding)
+		}
+		t.Rounding = int(n)
+		if _, both := keys["threshold"]; !both {
+			return nil
+		}
 	}
 	if err := keys.require("threshold"); err != nil {
 		return err

@@ -37,6 +37,42 @@ expires: 2024-02-29
 areas: {departments: ["35", 2A]}
 `
 
+// A base for rounding stands beside the threshold or alone, and is part of the terms.
+func TestRounding(t *testing.T) {
+	read := func(output string) Terms {
+		t.Helper()
+		got, err := Parse([]byte(strings.Replace(full, "threshold: 5", output, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	exact, both, alone := read("threshold: 11"), read("threshold: 11\n  rounding: 5"), read("rounding: 5")
+	if exact.Rounding != 0 || both.Rounding != 5 || both.Threshold != 11 || alone.Threshold != 11 || both.ID() != alone.ID() || exact.ID() == both.ID() {
+		t.Errorf("%+v\n%+v\n%+v", exact, both, alone)
+	}
+}
+
+// The least number of persons of an area is 1,000 where it is not said, and saying
+// so is the same permit.
+func TestLeastArea(t *testing.T) {
+	read := func(areas string) Terms {
+		t.Helper()
+		got, err := Parse([]byte(strings.Replace(full, `areas: {departments: ["35", 2A]}`, areas, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	none, said, other, free := read(""), read("areas: {least_persons: 1000}"), read("areas: {least_persons: 5000}"), read(`areas: {least_persons: 1, departments: ["35"]}`)
+	if none.LeastArea() != 1000 || said.LeastArea() != 1000 || other.LeastArea() != 5000 || free.LeastArea() != 1 || len(free.Areas) != 1 {
+		t.Errorf("%d, %d, %d, %d of %v", none.LeastArea(), said.LeastArea(), other.LeastArea(), free.LeastArea(), free.Areas)
+	}
+	if none.ID() != said.ID() || none.ID() == other.ID() {
+		t.Errorf("ids %s, %s, %s", none.ID(), said.ID(), other.ID())
+	}
+}
+
 func TestParseFull(t *testing.T) {
 	got, err := Parse([]byte(full))
 	if err != nil {
@@ -143,8 +179,12 @@ func TestParseRefusals(t *testing.T) {
 		{"negative threshold", "threshold: 5", "threshold: -11", "output.threshold must be from 3"},
 		{"threshold 5.5", "threshold: 5", "threshold: 5.5", "output.threshold must be a whole number"},
 		{"threshold as text", "threshold: 5", `threshold: "5"`, "output.threshold must be a whole number"},
+		{"rounded to nothing", "threshold: 5", "rounding: 1", "line 25: output.rounding must be from 2 to 1000"},
+		{"rounded to a word", "threshold: 5", "rounding: exact", "output.rounding must be a whole number"},
 		{"no department", `["35", 2A]`, "[]", "line 28: areas.departments is empty"},
 		{"no list of departments", `areas: {departments: ["35", 2A]}`, "areas: {}", "the key departments is missing"},
+		{"an area of nobody", `areas: {departments: ["35", 2A]}`, "areas: {least_persons: 0}", "line 28: areas.least_persons must be from 1, which is no limit"},
+		{"an area of half a person", `areas: {departments: ["35", 2A]}`, "areas: {least_persons: 10.5}", "areas.least_persons must be a whole number"},
 		{"department as number", `"35"`, "35", "areas.departments[1] must be text, not a number"},
 		{"department twice", "2A", `"35"`, "areas.departments[2] names a department twice"},
 		{"department with a quote", "2A", `"2A' OR 1"`, "is no code of a department"},

@@ -59,6 +59,11 @@ const (
 // the terms state none.
 const DefaultThreshold = 11
 
+// DefaultAreaPersons is the least number of persons of an area that rows name when
+// the terms state none: the CNIL asks as many inhabitants of a geographic code of the
+// PMSI (docs/formats/permit.md).
+const DefaultAreaPersons = 1000
+
 // Concept names one concept of the vocabulary, with all its descendants if
 // so said.
 type Concept struct {
@@ -91,6 +96,9 @@ type Terms struct {
 	Window *galien.Period `json:"window,omitempty"`
 	// Areas, when not empty, are the departments whose residents alone are there.
 	Areas []string `json:"areas,omitempty"`
+	// AreaPersons is the least number of persons of the hub who must live in an area
+	// for rows to name it; 0 stands for DefaultAreaPersons (see LeastArea).
+	AreaPersons int `json:"area_persons,omitempty"`
 	// Dates is how answers with rows show dates: DatesExact, DatesMonth or
 	// DatesYear; empty at levels that let no rows out.
 	Dates string `json:"dates,omitempty"`
@@ -98,6 +106,9 @@ type Terms struct {
 	SourceIDs bool `json:"source_ids"`
 	// Threshold is the smallest number of persons that an output may show.
 	Threshold int `json:"threshold"`
+	// Rounding is the base that numbers of persons and events are rounded to where
+	// they leave or may leave; 0 rounds nothing.
+	Rounding int `json:"rounding,omitempty"`
 	// Starts and Expires are the first and the last day of the permit.
 	Starts  galien.Date `json:"starts"`
 	Expires galien.Date `json:"expires"`
@@ -141,6 +152,15 @@ func cloneTables(m map[string][]string) map[string][]string {
 		m[name] = slices.Clone(columns)
 	}
 	return m
+}
+
+// LeastArea is the least number of persons of the hub who must live in an area for
+// rows to name it; 1 is no limit.
+func (t Terms) LeastArea() int {
+	if t.AreaPersons == 0 {
+		return DefaultAreaPersons
+	}
+	return t.AreaPersons
 }
 
 // admits reports whether the terms name the account.

@@ -6,7 +6,9 @@
 // folder that is written whole or not at all.
 //
 // It refuses the zero value of a table, a folder that is not empty, and any
-// provenance that is not complete. The format is docs/formats/release.md.
+// provenance that is not complete. The scorecard of the attacks on the table,
+// which the note names, is the caller's to add (docs/attack.md). The format is
+// docs/formats/release.md.
 //
 //	cleared, _, err := disclosure.Clear(table, rule)
 //	...
@@ -68,6 +70,8 @@ type Provenance struct {
 type Decision struct {
 	// Threshold is the smallest count of persons that could leave.
 	Threshold int `json:"threshold"`
+	// RoundTo is the base that its counts are rounded to; 0 for none.
+	RoundTo int `json:"round_to,omitempty"`
 	// Rows counts the rows of the table, margins included; each is published
 	// or withheld.
 	Rows      int `json:"rows"`
@@ -110,7 +114,7 @@ func Make(c disclosure.Cleared, p Provenance) ([]File, Decision, error) {
 	if err != nil {
 		return nil, Decision{}, err
 	}
-	return []File{{TableFile, table}, {DecisionFile, decision}, {ProvenanceFile, provenance}, {ReadmeFile, []byte(readme(d.Threshold))}}, d, nil
+	return []File{{TableFile, table}, {DecisionFile, decision}, {ProvenanceFile, provenance}, {ReadmeFile, []byte(readme(d.Threshold, d.RoundTo))}}, d, nil
 }
 
 // render writes the rows as CSV, and counts them.
@@ -131,7 +135,7 @@ func render(c disclosure.Cleared) ([]byte, Decision, error) {
 			return nil, Decision{}, galien.Errorf(galien.Invalid, "release: a dimension is named like the column %s; give it another name", n)
 		}
 	}
-	d := Decision{Threshold: c.Rule().Threshold}
+	d := Decision{Threshold: c.Rule().Threshold, RoundTo: c.Rule().RoundTo}
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
 	rows := [][]string{append(header, numbers...)}
@@ -178,13 +182,20 @@ func document(v any) ([]byte, error) {
 }
 
 // readme explains the folder to whoever opens it.
-func readme(threshold int) string {
+func readme(threshold, base int) string {
+	var rounded [2]string
+	if base > 1 {
+		rounded = [2]string{fmt.Sprintf("\n    Les effectifs sont arrondis au multiple de %d le plus proche, jamais sous le seuil, et les taux en viennent.", base),
+			fmt.Sprintf("\n    Numbers of persons are rounded to the nearest multiple of %d, never under the threshold, and rates come from them.", base)}
+	}
 	return fmt.Sprintf(`FR  table.csv donne des nombres de personnes, et leurs taux pour 1 000 personnes-années, par catégorie ; « * » est le total d'une dimension, et decision.json et provenance.json disent ce qui a été décidé et d'où viennent ces nombres.
-    « withheld » (retenu) veut dire que la ligne compte, ou laisse hors du compte, moins de %[1]d personnes, zéro compris, ou qu'elle permettrait de calculer une telle ligne ; ce n'est ni un zéro ni une donnée manquante.
+    « withheld » (retenu) veut dire que la ligne compte, ou laisse hors du compte, moins de %[1]d personnes, zéro compris, ou qu'elle permettrait de calculer une telle ligne ; ce n'est ni un zéro ni une donnée manquante.%[2]s
+    scorecard.fr.html dit quelles attaques ont été tentées sur ce qui est retenu, et avec quel succès.
 
 EN  table.csv gives numbers of persons, and their rates per 1,000 person-years, by category; "*" is the total of a dimension, and decision.json and provenance.json say what was decided and where the numbers come from.
-    "withheld" means that the row counts, or leaves out of the count, fewer than %[1]d persons, zero included, or that such a row could be computed from it; it is neither a zero nor a missing value.
-`, threshold)
+    "withheld" means that the row counts, or leaves out of the count, fewer than %[1]d persons, zero included, or that such a row could be computed from it; it is neither a zero nor a missing value.%[3]s
+    scorecard.en.html says which attacks were tried on what is withheld, and how they did.
+`, threshold, rounded[0], rounded[1])
 }
 
 // Place writes the files into the folder dir, which must be absent or empty.

@@ -48,10 +48,14 @@ func (h *hub) airlock() (*airlock.Airlock, error) {
 		return nil, err
 	}
 	gate := permit.NewGate(store, log, h.actor, h.now)
+	released, err := h.released()
+	if err != nil {
+		return nil, err
+	}
 	authorise := func(ctx context.Context, action, permitID string) error {
 		return gate.Authorise(ctx, action, permitID, action == airlock.ActionShow)
 	}
-	return airlock.Open(h.path(airlockDir), airlock.Options{Log: log, Permit: store.Get, Authorise: authorise,
+	return airlock.Open(h.path(airlockDir), airlock.Options{Log: log, Permit: store.Get, Authorise: authorise, Ledger: released, Scorecard: attackGroup,
 		Actor: h.actor, Now: h.now, Random: rand.Reader, Galien: version()}), nil
 }
 
@@ -162,7 +166,8 @@ func newAirlockSubmitCommand() *cobra.Command {
 automatic checks on the copy. What is in the airlock does not change: to mend
 something, submit the folder again with --group, as another version of which
 reviewers see the difference. A version that the checks refuse is kept, and nobody
-reviews it (exit code 4).`,
+reviews it (exit code 4). The tables of counts of any other are attacked, and their
+scorecard is reviewed and leaves with the group, in its folder scorecard.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkLanguage(language); err != nil {
@@ -175,6 +180,7 @@ reviews it (exit code 4).`,
 				}
 				printFindings(cmd.OutOrStdout(), v.Findings, language)
 				fmt.Fprintf(cmd.OutOrStdout(), "%s version %d: %d files, %s\n", v.Group, v.Version, len(v.Files), v.SHA256)
+				printJudged(cmd.OutOrStdout(), v)
 				return refusedError(v.Findings)
 			})
 		},
@@ -265,10 +271,32 @@ to read, and writes down that it was read.`,
 	return cmd
 }
 
+// printJudged tells what stands behind the numbers of a version: the ledger, and a
+// scorecard.
+func printJudged(out io.Writer, v airlock.Version) {
+	if r := v.Ledger; r != nil {
+		fmt.Fprintf(out, "Of %d numbers of persons or events the ledger judged %d before; %d it has not judged: they are compared with what left before, and you read them.\n", r.Numbers, r.Judged, r.Unjudged())
+		if r.Unread > 0 {
+			fmt.Fprintf(out, "%d more files of numbers no machine compares.\n", r.Unread)
+		}
+	}
+	switch why := v.WhyNoScorecard(); {
+	case v.Refused():
+	case why != "":
+		fmt.Fprintf(out, "No scorecard: %s.\n", why)
+	default:
+		fmt.Fprintf(out, "The scorecard of the attacks on it is in %s; see it with --file %s/%s.\n", check.ScorecardFolder, check.ScorecardFolder, scorecardEnglish)
+	}
+}
+
 // showGroup prints a version for people.
 func showGroup(out io.Writer, s airlock.Status, manifest, language string) error {
 	fmt.Fprintf(out, "%s version %d: %s\n", s.Group, s.Version.Version, s.State)
-	fmt.Fprintf(out, "permit %s, threshold %d, submitted by %s on %s\n%s\n\n", s.Permit, s.Threshold, printable(s.Author), s.SubmittedAt.Format("2006-01-02 15:04 MST"), s.SHA)
+	asked := ""
+	if s.PermitRounding > 0 {
+		asked = fmt.Sprintf(", rounded to %d", s.PermitRounding)
+	}
+	fmt.Fprintf(out, "permit %s, threshold %d%s, submitted by %s on %s\n%s\n\n", s.Permit, s.Threshold, asked, printable(s.Author), s.SubmittedAt.Format("2006-01-02 15:04 MST"), s.SHA)
 	for _, line := range strings.Split(strings.TrimRight(manifest, "\n"), "\n") {
 		fmt.Fprintf(out, "    %s\n", printable(line))
 	}
@@ -290,6 +318,7 @@ func showGroup(out io.Writer, s airlock.Status, manifest, language string) error
 	if len(s.Findings) == 0 {
 		fmt.Fprintln(out, "The checks found nothing.")
 	}
+	printJudged(out, s.Version)
 	if s.Version.Version > 1 {
 		fmt.Fprintf(out, "\nDifference from version %d:\n", s.Version.Version-1)
 		for _, d := range s.Differences {

@@ -74,7 +74,7 @@ func TestAirlock(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "outputs.yaml"), []byte("changes: The counts are rounded now.\n"+airlockManifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := mustRun(t, "airlock", "submit", hub, "--permit", permit, "--group", group, dir); !strings.Contains(out, group+" version 2: 3 files") {
+	if out := mustRun(t, "airlock", "submit", hub, "--permit", permit, "--group", group, dir); !strings.Contains(out, group+" version 2: 6 files") || !strings.Contains(out, "Of 2 numbers of persons or events the ledger judged 0 before; 2 it has not") {
 		t.Errorf("second version: %s", out)
 	}
 	out := filepath.Join(t.TempDir(), "out")
@@ -107,6 +107,16 @@ func TestAirlock(t *testing.T) {
 	mustRun(t, "airlock", "release", hub, group, "--out", out)
 	if b, err := os.ReadFile(filepath.Join(out, "doses.csv")); err != nil || string(b) != "sex,n\nfemale,410\nmale,560\n" {
 		t.Errorf("released %q, %v", b, err)
+	}
+	page, err := os.ReadFile(filepath.Join(out, "scorecard", "scorecard.fr.html"))
+	if err != nil || !strings.Contains(string(page), "Un groupe de sorties") {
+		t.Errorf("the scorecard that left: %q, %v", page, err)
+	}
+	if list := strings.Fields(mustRun(t, "ledger", "list", hub)); list[len(list)-1] != "2" || !strings.Contains(strings.Join(list, " "), "airlock release "+permit) {
+		t.Errorf("ledger: %q", list)
+	}
+	if shown := mustRun(t, "ledger", "show", hub, "0"); !strings.Contains(shown, "group "+group+" version 2: 2 numbers, of which 0 were judged before and 2 are not; 0 files") {
+		t.Errorf("record: %s", shown)
 	}
 	for _, name := range []string{"register.html", "register.json"} {
 		path := filepath.Join(t.TempDir(), name)

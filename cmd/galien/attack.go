@@ -15,6 +15,7 @@ import (
 	"galien"
 	"galien/attack"
 	"galien/audit"
+	"galien/release"
 )
 
 // attackRun is the flags of galien attack.
@@ -189,9 +190,9 @@ const (
 	scorecardJSON    = "scorecard.json"
 )
 
-// scorecardFiles renders a report, by file name.
-func scorecardFiles(r attack.Report) (map[string][]byte, error) {
-	files := map[string][]byte{}
+// scorecardFiles renders a report.
+func scorecardFiles(r attack.Report) ([]release.File, error) {
+	var files []release.File
 	for _, page := range []struct {
 		name, other string
 		language    attack.Language
@@ -200,11 +201,10 @@ func scorecardFiles(r attack.Report) (map[string][]byte, error) {
 		if err := r.HTML(&b, page.language, page.other); err != nil {
 			return nil, err
 		}
-		files[page.name] = b.Bytes()
+		files = append(files, release.File{Name: page.name, Content: b.Bytes()})
 	}
 	b, err := r.JSON()
-	files[scorecardJSON] = b
-	return files, err
+	return append(files, release.File{Name: scorecardJSON, Content: b}), err
 }
 
 func writeScorecard(o *output, r attack.Report) error {
@@ -212,8 +212,8 @@ func writeScorecard(o *output, r attack.Report) error {
 	if err != nil {
 		return err
 	}
-	for name, b := range files {
-		if err := o.file(name, b); err != nil {
+	for _, f := range files {
+		if err := o.file(f.Name, f.Content); err != nil {
 			return err
 		}
 	}

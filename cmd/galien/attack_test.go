@@ -2,17 +2,22 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
+	"galien"
 	"galien/attack"
+	"galien/release"
 )
 
 // readScorecard returns the report that a scorecard holds.
@@ -36,6 +41,27 @@ func TestAttackCommand(t *testing.T) {
 	celecoxib := everyEvent(t, "1 celecoxib", "DrugExposure", 1118084)
 	out := t.TempDir()
 	at := func(name string) string { return filepath.Join(out, name) }
+
+	// A permit that rounds to 10 counts the persons whom another counts exactly.
+	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "permits", "aggregates.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("rounded.yaml"), bytes.Replace(text, []byte("output:\n"), []byte("output:\n  rounding: 10\n"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rounds := strings.TrimSpace(mustGalien(t, "permit", "grant", hub, at("rounded.yaml")))
+	persons := func(permit string) (n int) {
+		var answer struct{ Persons int }
+		sprains := everyEvent(t, "2 sprains", "ConditionOccurrence", 81151)
+		if err := json.Unmarshal([]byte(mustGalien(t, "cohort", "count", hub, "--permit", permit, sprains, "--json")), &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer.Persons
+	}
+	if all, shown := persons(steward), persons(rounds); all%10 == 0 || shown != (all+5)/10*10 {
+		t.Errorf("%d persons are shown as %d", all, shown)
+	}
 
 	t.Run("extract", func(t *testing.T) {
 		var reports []attack.Report
@@ -79,6 +105,52 @@ func TestAttackCommand(t *testing.T) {
 				t.Errorf("no control: %+v", f)
 			}
 		}
+		// The release has a scorecard of its own, with what its reader could find: the
+		// same again for the same release, in the register and in the audit log.
+		mustGalien(t, "release", hub, "--permit", aggregates, "--cohort", celecoxib, "--by", "sex,age_group", "--out", at("release-again"))
+		own := readScorecard(t, at("release"))
+		if own.Inside || own.Permit != aggregates || own.Attacked != r.Attacked || own.Snapshot != r.Snapshot || len(own.Findings) != 3 || own.Leaks() {
+			t.Errorf("%+v", own)
+		}
+		entries, err := os.ReadDir(at("release"))
+		if err != nil || len(entries) != 7 {
+			t.Errorf("%d files in the release, %v", len(entries), err)
+		}
+		register := mustGalien(t, "airlock", "register", hub)
+		if strings.Count(register, "  7  ") != 2 {
+			t.Errorf("register:\n%s", register)
+		}
+		for _, e := range entries {
+			a, errA := os.ReadFile(at(filepath.Join("release", e.Name())))
+			b, errB := os.ReadFile(at(filepath.Join("release-again", e.Name())))
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("two releases of one table differ in %s", e.Name())
+			}
+		}
+		if log := mustGalien(t, "audit", "show", hub, "--json"); !strings.Contains(log, "files_sha256") {
+			t.Error("the log does not name what left")
+		}
+		// Rounded, the same table has multiples of 10.
+		mustGalien(t, "release", hub, "--permit", rounds, "--cohort", celecoxib, "--by", "sex,age_group", "--out", at("rounded"))
+		exact, rounded := readCSV(t, at("release/table.csv")), readCSV(t, at("rounded/table.csv"))
+		changed := 0
+		for i, row := range rounded {
+			for _, j := range []int{2, 3} {
+				n, err := strconv.Atoi(row[j])
+				if was, errWas := strconv.Atoi(exact[i][j]); err == nil && (errWas != nil || n%10 != 0 || n-was > 9 || was-n > 5) {
+					t.Errorf("row %d: %v, exactly %v", i, row, exact[i])
+				} else if err == nil && n != was {
+					changed++
+				}
+			}
+		}
+		if changed == 0 {
+			t.Errorf("nothing was rounded: %v", rounded)
+		}
+		if r := readScorecard(t, at("rounded")); r.Leaks() || r.Findings[0].Skipped != attack.Rounded && r.Findings[0].Skipped != attack.NothingHid {
+			t.Errorf("%+v", r.Findings)
+		}
+		mustGalien(t, "attack", hub, "--permit", rounds, "--release", at("rounded"), "--cohort", celecoxib, "--out", at("rounded-1"))
 		// A table that was changed since is not the one that was released.
 		table := at(filepath.Join("release", "table.csv"))
 		b, err := os.ReadFile(table)
@@ -127,6 +199,29 @@ func TestAttackCommand(t *testing.T) {
 		}
 		mustGalien(t, "fsck", hub) // which looks for every record of the ledger that the log names
 	})
+}
+
+// TestLeakStays has a table of which a withheld number comes back: 60 less 55 is
+// five, and nothing leaves.
+func TestLeakStays(t *testing.T) {
+	files := func(table string) []release.File {
+		sum := sha256.Sum256([]byte(table))
+		return []release.File{{Name: release.TableFile, Content: []byte(table)}, {Name: release.ProvenanceFile, Content: []byte("{}")},
+			{Name: release.DecisionFile, Content: fmt.Appendf(nil, `{"threshold": 11, "table_sha256": "%x"}`, sum)}}
+	}
+	_, err := attackFiles(files("sex,persons\nfemale,55\nmale,withheld\n*,60\n"))
+	if galien.KindOf(err) != galien.Denied {
+		t.Errorf("a leak: %v", err)
+	}
+	pages, err := attackFiles(files("sex,persons\nfemale,40\nmale,withheld\n*,60\n"))
+	if err != nil || len(pages) != 3 {
+		t.Errorf("no leak: %d pages, %v", len(pages), err)
+	}
+	// An earlier number stands beside new ones: no attack says anything, and the
+	// release is not held up.
+	if pages, err = attackFiles(files("sex,persons\nfemale,63\nmale,withheld\n*,60\n")); err != nil || len(pages) != 3 || !bytes.Contains(pages[2].Content, []byte("do not add up")) {
+		t.Errorf("numbers of two snapshots: %v", err)
+	}
 }
 
 // attackQuestions asks random queries as cohort definitions under a permit that

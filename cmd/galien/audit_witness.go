@@ -34,9 +34,12 @@ with a USB stick:
   galien audit witness add HUB witness.key.pub            at the hub, once
   galien audit checkpoint HUB --witness NAME --out F      at the hub
   galien audit cosign --key witness.key --state S F --out G   at the witness
-  galien audit add-cosignature HUB G                      at the hub`,
+  galien audit add-cosignature HUB G                      at the hub
+
+Where there is a network, galien audit witness ask does the last three at once, with
+a witness that galien audit witness serve or another program runs.`,
 	}
-	cmd.AddCommand(newWitnessKeyCommand(), newWitnessAddCommand(), newWitnessRemoveCommand(), newWitnessQuorumCommand())
+	cmd.AddCommand(newWitnessKeyCommand(), newWitnessAddCommand(), newWitnessRemoveCommand(), newWitnessQuorumCommand(), newWitnessAskCommand(), newWitnessServeCommand())
 	return cmd
 }
 

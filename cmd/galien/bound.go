@@ -93,7 +93,7 @@ func (q *question) decide(ctx context.Context, p permit.Permitted, ask ledger.As
 	}
 	ask.Time, ask.Actor, ask.Action, ask.Permit, ask.Definition = q.hub.now(), q.actor, string(p.Action()), p.PermitID(), p.Subject()
 	ask.Ground = ledger.Ground{Snapshot: p.Snapshot(), Scope: scope, Oppositions: personsHash(p.Scope().Opposed)}
-	ask.Threshold = int64(p.Terms().Threshold)
+	ask.Threshold, ask.Rounding = int64(p.Terms().Threshold), int64(p.Terms().Rounding)
 	return l.Decide(ctx, ask)
 }
 
@@ -124,7 +124,8 @@ func personsHash(persons []galien.PersonID) string {
 // what to call the ledger's record in the audit log.
 func (q *question) boundSteps(ctx context.Context, p permit.Permitted, def *cohort.Definition, s cohort.Summary, who *behind) ([]shownStep, string, error) {
 	all, raw := stepsOf(s)
-	cleared := disclosure.ClearSteps(raw, disclosure.Rule{Threshold: p.Terms().Threshold})
+	rule := ruleOf(p.Terms())
+	cleared := disclosure.ClearSteps(raw, rule)
 	// The cohort's own count comes first, then what could be counted, then the
 	// steps between. Events are told of the last step alone, and of others where
 	// each person has one: every number uses something up.
@@ -152,23 +153,23 @@ func (q *question) boundSteps(ctx context.Context, p permit.Permitted, def *coho
 	}
 	for k, i := range order {
 		persons := verdict.Numbers[k]
-		all[i].Persons, all[i].Events = shownCount(persons, cleared[i].Persons), disclosure.Count{}
+		all[i].Persons, all[i].Events = shownCount(persons, cleared[i].Persons, rule), disclosure.Count{}
 		switch {
 		case !persons.Open():
 		case keys[i].Events == keys[i].Persons:
-			all[i].Events = persons.Value
+			all[i].Events = rule.Round(persons.Value)
 		case keys[i].Events == keys[last].Events:
-			all[i].Events = shownCount(verdict.Numbers[len(order)], cleared[last].Events)
+			all[i].Events = shownCount(verdict.Numbers[len(order)], cleared[last].Events, rule)
 		}
 		all[i].Note = noteOf(persons)
 	}
 	return all, verdict.Reference, nil
 }
 
-// shownCount is a number, or what stands for it.
-func shownCount(d ledger.Decision, c disclosure.Count) any {
+// shownCount is a number as the rule rounds it, or what stands for it.
+func shownCount(d ledger.Decision, c disclosure.Count, rule disclosure.Rule) any {
 	if d.Open() {
-		return d.Value
+		return rule.Round(d.Value)
 	}
 	if _, ok := c.Value(); ok {
 		return disclosure.Count{}
@@ -279,16 +280,17 @@ func (q *question) bind(ctx context.Context, t *tabulated, cleared disclosure.Cl
 	if err != nil {
 		return boundTable{}, err
 	}
+	rule := cleared.Rule()
 	b := boundTable{reference: verdict.Reference, reasons: map[string]int{}}
 	b.Cleared = cleared.Bound(func(row int, c disclosure.ClearedCell) disclosure.ClearedCell {
 		n := at[strings.Join(c.Keys, "\x00")]
 		persons, population := verdict.Numbers[n.persons], verdict.Numbers[n.population]
 		to := c
 		if persons.Outcome == ledger.Standing {
-			to.Persons = persons.Value
+			to.Persons = rule.Round(persons.Value)
 		}
 		if population.Outcome == ledger.Standing {
-			to.Population, to.PersonDays = population.Value, population.Also
+			to.Population, to.PersonDays = rule.Round(population.Value), rule.RoundDays(population.Also)
 		}
 		if !persons.Open() || !population.Open() || to.Persons > to.Population {
 			b.withheld++

@@ -39,10 +39,12 @@ type ledgerLine struct {
 	Shown      int       `json:"shown"`
 	Standing   int       `json:"standing"`
 	Withheld   int       `json:"withheld"`
+	// Reviewed is what left through the airlock.
+	Reviewed *ledger.Reviewed `json:"reviewed,omitempty"`
 }
 
 func lineOf(r *ledger.Record) ledgerLine {
-	l := ledgerLine{Record: r.Index, Time: r.Time, Actor: r.Actor, Action: r.Action, Permit: r.Permit, Definition: r.Definition, Snapshot: r.Snapshot, Threshold: r.Threshold}
+	l := ledgerLine{Record: r.Index, Time: r.Time, Actor: r.Actor, Action: r.Action, Permit: r.Permit, Definition: r.Definition, Snapshot: r.Snapshot, Threshold: r.Threshold, Reviewed: r.Reviewed}
 	for _, n := range r.Numbers {
 		switch n.Outcome {
 		case ledger.Shown:
@@ -64,7 +66,11 @@ func newLedgerListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list HUB",
 		Short: "What was let out, when, by whom and under which permit",
-		Args:  cobra.ExactArgs(1),
+		Long: `List every answer and release. Unjudged are the numbers, and the files of other
+numbers, that left through the airlock and that the ledger could not judge by who
+is behind them: its checks compared them with what left before, and two reviewers
+read them.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			records, err := ledgerRecords(cmd, args[0], "ledger list")
 			if err != nil {
@@ -78,9 +84,13 @@ func newLedgerListCommand() *cobra.Command {
 				return writeJSON(cmd.OutOrStdout(), lines)
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "record\ttime\tby\taction\tpermit\tdefinition\tsnapshot\tshown\tstanding\twithheld")
+			fmt.Fprintln(w, "record\ttime\tby\taction\tpermit\tdefinition\tsnapshot\tshown\tstanding\twithheld\tunjudged")
 			for _, l := range lines {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", l.Record, l.Time.Format(time.RFC3339), l.Actor, l.Action, l.Permit, short(l.Definition), short(l.Snapshot), l.Shown, l.Standing, l.Withheld)
+				unjudged := 0
+				if l.Reviewed != nil {
+					unjudged = l.Reviewed.Unjudged() + l.Reviewed.Unread
+				}
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n", l.Record, l.Time.Format(time.RFC3339), l.Actor, l.Action, l.Permit, short(l.Definition), short(l.Snapshot), l.Shown, l.Standing, l.Withheld, unjudged)
 			}
 			return w.Flush()
 		},
@@ -140,6 +150,10 @@ func newLedgerShowCommand() *cobra.Command {
 			out := cmd.OutOrStdout()
 			l := lineOf(r)
 			fmt.Fprintf(out, "record %d, %s, %s by %s\npermit %s, definition %s, snapshot %s\n\n", l.Record, l.Time.Format(time.RFC3339), l.Action, l.Actor, l.Permit, l.Definition, l.Snapshot)
+			if x := r.Reviewed; x != nil {
+				fmt.Fprintf(out, "group %s version %d: %d numbers, of which %d were judged before and %d are not; %d files of other numbers that no machine compares\n", x.Group, x.Version, x.Numbers, x.Judged, x.Unjudged(), x.Unread)
+				return nil
+			}
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "number\toutcome\twhy\tnear to")
 			for _, n := range numbers {

@@ -222,6 +222,9 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 	if len(t.Areas) > 0 {
 		row("only residents of", "departments %s", strings.Join(t.Areas, ", "))
 	}
+	if t.Level == permit.LevelRows && t.LeastArea() > 1 {
+		row("smallest area in rows", "%d persons of the hub", t.LeastArea())
+	}
 	if t.Dates != "" {
 		row("dates in extracts", "%s", t.Dates)
 	}
@@ -229,6 +232,9 @@ func showPermit(out io.Writer, p permit.Permit, now time.Time) error {
 		row("source person ids", "allowed")
 	}
 	row("smallest number shown", "%d persons", t.Threshold)
+	if t.Rounding > 0 {
+		row("numbers rounded to", "%d", t.Rounding)
+	}
 	row("valid", "%s to %s", t.Starts, t.Expires)
 	if p.Ungoverned() {
 		row("granted", "%s by %s, in an ungoverned hub", p.GrantedAt.In(now.Location()).Format(day), p.GrantedBy)

@@ -9,6 +9,7 @@ import (
 	"galien"
 	"galien/permit"
 	"galien/release"
+	"galien/release/airlock"
 )
 
 func newReleaseCommand() *cobra.Command {
@@ -19,7 +20,9 @@ func newReleaseCommand() *cobra.Command {
 		Short: "Write a cohort's table as it may leave the hub",
 		Long: `Count a cohort as galien table does, pass the table through disclosure control
 and write to DIR, a new or empty folder: table.csv, decision.json (how much is
-withheld, and the hash of the table), provenance.json and README.txt.
+withheld, and the hash of the table), provenance.json, README.txt, and the
+scorecard of the attacks on what is withheld: scorecard.en.html,
+scorecard.fr.html and scorecard.json. Nothing leaves when one of them succeeds.
 
 A cell under the permit's threshold never leaves, nor any that would give one
 away by subtraction from the margins, or by arithmetic with anything that the hub
@@ -54,12 +57,18 @@ leaves by galien airlock. Both are in the public register (galien airlock regist
 			if published == 0 && bound.withheld > 0 {
 				return galien.Errorf(galien.Denied, "release: no row can leave beside what was released before: %s; galien ledger show tells which", bound.notes()[0])
 			}
-			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(bound.Cells())), "published": strconv.Itoa(published), "ledger": bound.reference}
 			files, decision, err := release.Make(bound.Cleared, release.Provenance{Snapshot: q.snapshot.ID, Definition: t.definition.def.Hash(),
 				Permit: t.permitted.PermitID(), Engine: t.engine, Galien: version()})
 			if err != nil {
 				return err
 			}
+			scorecard, err := attackFiles(files)
+			if err != nil {
+				return err
+			}
+			files = append(files, scorecard...)
+			outcome := map[string]string{"by": by, "rows": strconv.Itoa(len(bound.Cells())), "published": strconv.Itoa(published), "ledger": bound.reference,
+				airlock.FilesDetail: airlock.FilesHash(files)}
 			if err := q.deliver(ctx, t.permitted, nil, outcome); err != nil {
 				return err
 			}

@@ -301,6 +301,7 @@ var paths = map[string]struct {
 	"audit show": {how: "the log, which names no person"}, "audit verify": {how: "whether the log is whole"},
 	"audit witness key": {how: "reads no hub"}, "audit cosign": {how: "reads no hub"}, "audit witness remove": {how: "as audit witness add"}, "audit witness quorum": {how: "as audit witness add"},
 	"audit checkpoint": {how: "the log's own hashes"}, "audit add-cosignature": {how: "a signature on the log"},
+	"audit witness ask": {how: "the log's own hashes"}, "audit witness serve": {how: "reads no hub"},
 }
 
 // TestNothingIsAnsweredFirst goes through every command and route. One that

@@ -143,7 +143,12 @@ func (t *tabulated) clear() (disclosure.Cleared, disclosure.Decision, error) {
 	if err != nil {
 		return disclosure.Cleared{}, disclosure.Decision{}, err
 	}
-	return disclosure.Clear(table, disclosure.Rule{Threshold: t.permitted.Terms().Threshold})
+	return disclosure.Clear(table, ruleOf(t.permitted.Terms()))
+}
+
+// ruleOf is what a permit asks of numbers that leave or may leave.
+func ruleOf(t permit.Terms) disclosure.Rule {
+	return disclosure.Rule{Threshold: t.Threshold, RoundTo: t.Rounding}
 }
 
 // tableLine is a cell as it is shown; its numbers are null when withheld.

@@ -66,6 +66,10 @@ func (e *Engine) Export(ctx context.Context, p permit.Permitted, ids Pseudonyms,
 			return out, duck.Error("export", err)
 		}
 	}
+	least := p.Terms().LeastArea()
+	if err := r.scope.findAreas(ctx, conn, least); err != nil {
+		return out, err
+	}
 	scope := p.Scope()
 	everyone := r.scope.seen(r.scope.files(e.snapshot.Buckets(), lake.ByPerson), e.snapshot.Buckets())
 	for _, t := range cdm.Tables() {
@@ -91,9 +95,13 @@ func (e *Engine) Export(ctx context.Context, p permit.Permitted, ids Pseudonyms,
 				dictionary[i].Content = "the source's own id, from the vault"
 			}
 		}
+		where := ""
+		if t.Name == "location" && least > 1 { // a row for each area that is shown
+			where = " WHERE t.location_id IN (SELECT shown FROM " + areasTable + ")"
+		}
 		name := t.Name + ".csv"
 		path := filepath.Join(dir, name)
-		res, err := conn.ExecContext(ctx, "COPY (SELECT "+strings.Join(columns, ", ")+" FROM "+everyone(t.Name)+" t) TO "+duck.Quote(path)+" (FORMAT csv, HEADER)")
+		res, err := conn.ExecContext(ctx, "COPY (SELECT "+strings.Join(columns, ", ")+" FROM "+everyone(t.Name)+" t"+where+") TO "+duck.Quote(path)+" (FORMAT csv, HEADER)")
 		if err != nil {
 			return out, duck.Error("export "+t.Name, err)
 		}

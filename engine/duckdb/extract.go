@@ -126,6 +126,9 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		out.Tables = append(out.Tables, ExtractedTable{table, name, n})
 		return os.Chmod(path, 0o600)
 	}
+	if err := r.scope.findAreas(ctx, r.conn, p.Terms().LeastArea()); err != nil {
+		return out, err
+	}
 	scope := p.Scope()
 	out.Dictionary = append(out.Dictionary,
 		ExtractedColumn{cohortTable, "cohort_definition_id", "integer", "as asked"},
@@ -192,6 +195,13 @@ func (r *run) extractColumns(t cdm.Table, terms permit.Terms, s permit.Scope) (c
 			expression, content = leftOut(c), "left out: identity, kept by the vault"
 		case sourceWords(c) && !terms.SourceIDs && !slices.Contains(terms.Tables[t.Name], c.Name):
 			expression, content = leftOut(c), "left out: the source's own words, which the permit does not grant by name"
+		case terms.LeastArea() > 1 && c.References == "location":
+			expression = fmt.Sprintf("%s('location', %s)", r.idFunction, shownArea(c.Name))
+			content = fmt.Sprintf("id of this permit, of an area with at least %d persons of the hub; the others of a department are one", terms.LeastArea())
+		case terms.LeastArea() > 1 && t.Name == "location" && smallArea(c.Name):
+			expression, content = told(expression), fmt.Sprintf("as recorded, of areas with at least %d persons of the hub", terms.LeastArea())
+		case terms.LeastArea() > 1 && t.Name == "location" && point(c.Name):
+			expression, content = leftOut(c), "left out: closer than an area"
 		case c.PrimaryKey && c.References == "" && c.Type == cdm.Integer:
 			expression, content = r.pseudonym(t.Name, c.Name), "id of this permit"
 		case c.References != "" && !target.Vocabulary && c.Type == cdm.Integer:

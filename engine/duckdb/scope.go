@@ -110,7 +110,7 @@ func (s scope) present(column string) string {
 }
 
 func (s scope) close(conn *sql.Conn) {
-	for _, t := range []string{denied, allowed, absent} {
+	for _, t := range []string{denied, allowed, absent, areasTable} {
 		_, _ = conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+t)
 	}
 }

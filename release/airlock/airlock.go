@@ -10,6 +10,10 @@
 // each document is announced in the audit log, by its hash, before it is
 // written.
 //
+// What would leave is attacked, and its scorecard reviewed and released with it. Its
+// tables are compared, number by number, with everything that left before, and
+// the ledger of everything released has a record of each release.
+//
 // It refuses a submission under a permit that is not in force or not for its
 // author, a review by an author or a person of the permit, and the release of
 // anything that is not, byte for byte and by the audit log's own account, what
@@ -17,7 +21,7 @@
 // (Options.Authorise).
 //
 //	a := airlock.Open(filepath.Join(hub, "airlock"), airlock.Options{
-//		Log: log, Permit: store.Get, Actor: "marie", Now: time.Now, Random: rand.Reader,
+//		Log: log, Permit: store.Get, Ledger: released, Scorecard: attacks, Actor: "marie", Now: time.Now, Random: rand.Reader,
 //	})
 //	v, err := a.Submit(ctx, "outputs/", permitID, "")
 //	...
@@ -47,7 +51,9 @@ import (
 	"galien"
 	"galien/audit"
 	"galien/durable"
+	"galien/ledger"
 	"galien/permit"
+	"galien/release"
 	"galien/release/check"
 )
 
@@ -67,6 +73,13 @@ type Options struct {
 	// Authorise decides whether the actor may do an action about a permit; nil
 	// leaves the rules of this package alone.
 	Authorise func(ctx context.Context, action, permitID string) error
+	// Ledger is the ledger of everything released, in which every release is
+	// entered.
+	Ledger *ledger.Ledger
+	// Scorecard attacks the tables of a group, of which attacked is the hash of its
+	// files, and returns the pages to put into its folder scorecard, and whether
+	// withheld numbers came back. unread are the files that no attack reads.
+	Scorecard func(permitID string, threshold int, attacked string, tables []check.Table, unread []string) (pages []release.File, leaks bool, err error)
 	// Actor is the account that acts.
 	Actor  string
 	Now    func() time.Time
@@ -99,19 +112,25 @@ type File struct {
 
 // Version is one submission of a group: what is in submission.json.
 type Version struct {
-	Format      int             `json:"format"`
-	Group       string          `json:"group"`
-	Version     int             `json:"version"`
-	Previous    string          `json:"previous,omitempty"` // hash of the version before
-	Permit      string          `json:"permit"`
-	Author      string          `json:"author"`
-	SubmittedAt time.Time       `json:"submitted_at"`
-	Galien      string          `json:"galien"`
-	Title       string          `json:"title"`
-	Threshold   int             `json:"threshold"`
-	Rounding    string          `json:"rounding"`
-	Files       []File          `json:"files"`
-	Findings    []check.Finding `json:"findings"`
+	Format      int       `json:"format"`
+	Group       string    `json:"group"`
+	Version     int       `json:"version"`
+	Previous    string    `json:"previous,omitempty"` // hash of the version before
+	Permit      string    `json:"permit"`
+	Author      string    `json:"author"`
+	SubmittedAt time.Time `json:"submitted_at"`
+	Galien      string    `json:"galien"`
+	Title       string    `json:"title"`
+	Threshold   int       `json:"threshold"`
+	Rounding    string    `json:"rounding"`
+	// PermitRounding is the base that the permit asks for; 0 for none.
+	PermitRounding int             `json:"permit_rounding,omitempty"`
+	Files          []File          `json:"files"`
+	Findings       []check.Finding `json:"findings"`
+	// NoScorecard says why no scorecard is among the files.
+	NoScorecard string `json:"no_scorecard,omitempty"`
+	// Ledger says how many of the numbers that would leave the ledger judged.
+	Ledger *ledger.Reviewed `json:"ledger,omitempty"`
 
 	// SHA256 is the hash of the document itself.
 	SHA256 string `json:"-"`
@@ -119,6 +138,25 @@ type Version struct {
 
 // Refused reports whether the checks ended the version.
 func (v Version) Refused() bool { return check.Refused(v.Findings) }
+
+// rule is what the permit asked of the version's outputs.
+func (v Version) rule() check.Rule {
+	return check.Rule{Threshold: v.Threshold, Rounding: v.PermitRounding}
+}
+
+// scored reports whether a scorecard is among the files.
+func (v Version) scored() bool {
+	return slices.ContainsFunc(v.Files, func(f File) bool { return f.Kind == kindScorecard })
+}
+
+// WhyNoScorecard says why the version has no scorecard, "" when it has one or the
+// checks refused it.
+func (v Version) WhyNoScorecard() string {
+	if v.NoScorecard == "" && !v.scored() && !v.Refused() {
+		return NoneThen
+	}
+	return v.NoScorecard
+}
 
 // file returns one file of the version.
 func (v Version) file(name string) (File, bool) {
@@ -131,6 +169,15 @@ func (v Version) file(name string) (File, bool) {
 
 // format is the version of the documents.
 const format = 1
+
+// kindScorecard is the kind of the pages that the airlock itself adds.
+const kindScorecard check.Kind = "scorecard"
+
+// Why a group has no scorecard.
+const (
+	NoTable  = "no table of counts by categories leaves with it, and no attack reads anything else"
+	NoneThen = "it was submitted before scorecards were made"
+)
 
 const (
 	submissionFile = "submission.json"

@@ -18,8 +18,11 @@ import (
 	"time"
 
 	"galien"
+	"galien/attack"
 	"galien/audit"
+	"galien/ledger"
 	"galien/permit"
+	"galien/release"
 	"galien/release/airlock"
 	"galien/release/check"
 )
@@ -41,8 +44,29 @@ type hub struct {
 	dir   string
 	log   *audit.Log
 	store *permit.Store
-	id    string
-	now   time.Time
+	// ledger is that of everything released.
+	ledger *ledger.Ledger
+	id     string
+	now    time.Time
+}
+
+// scorecard attacks a group as the command does, and writes one page.
+func scorecard(permitID string, threshold int, attacked string, tables []check.Table, unread []string) ([]release.File, bool, error) {
+	var all []attack.OutputTable
+	for _, t := range tables {
+		o := attack.OutputTable{On: t.File, ReleasedTable: attack.ReleasedTable{Dimensions: t.Dimensions, Additive: t.Additive, Threshold: threshold, Slack: t.Slack()}}
+		for _, r := range t.Rows {
+			o.Rows = append(o.Rows, attack.ReleasedRow{Keys: r.Keys, Withheld: r.Hidden, Persons: r.Number})
+		}
+		all = append(all, o)
+	}
+	r, err := attack.OnGroup(all, unread, threshold, rand.New(rand.NewPCG(1, 0)))
+	if err != nil {
+		return nil, false, err
+	}
+	r.Attacked, r.Permit = attacked, permitID
+	b, err := r.JSON()
+	return []release.File{{Name: "scorecard.json", Content: b}}, r.Leaks(), err
 }
 
 func newHub(t *testing.T, text string) *hub {
@@ -56,6 +80,9 @@ func newHub(t *testing.T, text string) *hub {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.store.Close() })
+	if h.ledger, err = ledger.Open(filepath.Join(h.dir, "ledger")); err != nil {
+		t.Fatal(err)
+	}
 	gate := permit.NewGate(h.store, h.log, "steward", func() time.Time { return h.now })
 	if h.id, err = gate.Grant(context.Background(), []byte(text)); err != nil {
 		t.Fatal(err)
@@ -68,12 +95,21 @@ func random(seed uint64) io.Reader {
 	return rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
 }
 
+func (h *hub) clock() time.Time { return h.now }
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
 var seeds uint64
 
 // as returns the airlock as one account sees it.
 func (h *hub) as(actor string) *airlock.Airlock {
 	seeds++
-	return airlock.Open(filepath.Join(h.dir, "airlock"), airlock.Options{Log: h.log, Permit: h.store.Get, Actor: actor,
+	return airlock.Open(filepath.Join(h.dir, "airlock"), airlock.Options{Log: h.log, Permit: h.store.Get, Ledger: h.ledger, Scorecard: scorecard, Actor: actor,
 		Now: func() time.Time { return h.now }, Random: random(seeds), Galien: "test"})
 }
 
@@ -178,7 +214,7 @@ func TestJourney(t *testing.T) {
 	h := newHub(t, permitText)
 	dir := outputs(t)
 	v := h.submit("marie", dir, "")
-	if v.Refused() || v.Version != 1 || len(v.Files) != 3 {
+	if v.Refused() || v.Version != 1 || len(v.Files) != 4 {
 		t.Fatalf("%+v", v)
 	}
 	out := filepath.Join(t.TempDir(), "out")
@@ -196,10 +232,10 @@ func TestJourney(t *testing.T) {
 	}
 	// The code stays, as the manifest says.
 	want := map[string]string{"outputs.yaml": manifestText, "tables/doses.csv": "sex,n\nfemale,410\nmale,560\n"}
-	if got := tree(t, out); len(got) != len(want) || got["outputs.yaml"] != want["outputs.yaml"] || got["tables/doses.csv"] != want["tables/doses.csv"] {
+	if got := tree(t, out); len(got) != len(want)+1 || got["scorecard/scorecard.json"] == "" || got["outputs.yaml"] != want["outputs.yaml"] || got["tables/doses.csv"] != want["tables/doses.csv"] {
 		t.Errorf("released %v", got)
 	}
-	if e.Number != 1 || e.Group != v.Group || len(e.Files) != 2 || e.Purpose != "Follow what vaccines do, by sex and age." || e.Date.String() != "2026-03-01" {
+	if e.Number != 1 || e.Group != v.Group || len(e.Files) != 3 || e.Purpose != "Follow what vaccines do, by sex and age." || e.Date.String() != "2026-03-01" {
 		t.Errorf("register %+v", e)
 	}
 	wantLog := []string{"steward permit grant granted", "marie airlock submit submitted", "steward airlock release denied", "paul airlock review reviewed",
@@ -208,7 +244,7 @@ func TestJourney(t *testing.T) {
 		t.Errorf("log %q", got)
 	}
 	groups, files, err := h.as("steward").Check(ctx)
-	if err != nil || groups != 1 || files != 3 {
+	if err != nil || groups != 1 || files != 4 {
 		t.Errorf("check: %d groups, %d files, %v", groups, files, err)
 	}
 	// Once more, elsewhere: the same bytes, and no line more in the register.
@@ -625,7 +661,7 @@ func TestKilled(t *testing.T) {
 			_, err := a.Release(ctx, v.Group, out)
 			return err
 		})
-		if got := tree(t, out); len(got) != 2 {
+		if got := tree(t, out); len(got) != 3 {
 			t.Errorf("stopped at step %d: released %v", stop, got)
 		}
 		a := h.as("steward")
@@ -790,11 +826,11 @@ func TestReviewForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := h.as("paul").Status(ctx, v.Group, 0)
-	if err != nil || len(s.Reviews) != 1 || len(s.Reviews[0].Files) != 3 {
+	if err != nil || len(s.Reviews) != 1 || len(s.Reviews[0].Files) != 4 {
 		t.Fatalf("%+v, %v", s.Reviews, err)
 	}
 	for _, f := range s.Reviews[0].Files {
-		want := map[string]airlock.Verdict{"tables/doses.csv": airlock.Refuse, "analysis.R": airlock.Accept, "outputs.yaml": airlock.Refuse}[f.Name]
+		want := map[string]airlock.Verdict{"tables/doses.csv": airlock.Refuse, "analysis.R": airlock.Accept, "outputs.yaml": airlock.Refuse, "scorecard/scorecard.json": airlock.Refuse}[f.Name]
 		if f.Verdict != want {
 			t.Errorf("%s: %s, want %s", f.Name, f.Verdict, want)
 		}

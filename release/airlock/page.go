@@ -7,6 +7,7 @@ import (
 	"html/template"
 
 	"galien"
+	"galien/ledger"
 )
 
 //go:embed register.html.tmpl
@@ -16,6 +17,15 @@ var pageText string
 type words struct {
 	Lang, Heading, Intro, Empty, Caption, Number, Date, Title, Purpose, Permit, Files, Reviewed, Table, JSON string
 	Kinds                                                                                                    map[string]string
+	// NoScorecard says that there is no scorecard, and Why why; Judged, of how many
+	// numbers the ledger said what.
+	NoScorecard, Judged string
+	Why                 map[string]string
+}
+
+// Of says how many numbers of a group the ledger judged.
+func (w words) Of(r *ledger.Reviewed) string {
+	return fmt.Sprintf(w.Judged, r.Numbers, r.Judged, r.Unjudged(), r.Unread)
 }
 
 var pageWords = []words{
@@ -26,8 +36,11 @@ var pageWords = []words{
 		Caption: "Les sorties, de la plus récente à la plus ancienne",
 		Number:  "Numéro", Date: "Date", Title: "Titre", Purpose: "Finalité", Permit: "Autorisation", Files: "Fichiers et empreintes",
 		Reviewed: "Contrôles automatiques, puis deux relecteurs qui ne voient pas leurs avis respectifs", Table: "Tableau d'effectifs passé par le contrôle de divulgation, sans intervention humaine",
-		JSON:  "Le même registre existe en JSON : galien airlock register HUB --out register.json.",
-		Kinds: map[string]string{"research": "recherche", "public-health": "santé publique", "quality": "qualité des soins", "management": "pilotage", "steward": "tenue des données"},
+		JSON:        "Le même registre existe en JSON : galien airlock register HUB --out register.json.",
+		Kinds:       map[string]string{"research": "recherche", "public-health": "santé publique", "quality": "qualité des soins", "management": "pilotage", "steward": "tenue des données"},
+		NoScorecard: "Pas d'épreuve d'attaques :",
+		Judged:      "Nombres de personnes ou d'événements : %d ; déjà jugés par le registre : %d ; non jugés, seulement comparés à ce qui est déjà sorti : %d. Autres fichiers de nombres, lus par les seuls relecteurs : %d.",
+		Why:         map[string]string{NoTable: "aucun tableau d'effectifs par catégories n'en sort, et aucune attaque ne lit autre chose", NoneThen: "le groupe a été soumis avant qu'il y en ait"},
 	},
 	{
 		Lang: "en", Heading: "Public register of what left",
@@ -36,8 +49,11 @@ var pageWords = []words{
 		Caption: "What left, newest first",
 		Number:  "Number", Date: "Date", Title: "Title", Purpose: "Purpose", Permit: "Permit", Files: "Files and hashes",
 		Reviewed: "Automatic checks, then two reviewers who do not see each other's verdict", Table: "A table of counts that passed disclosure control, by machine alone",
-		JSON:  "The same register exists as JSON: galien airlock register HUB --out register.json.",
-		Kinds: map[string]string{"research": "research", "public-health": "public health", "quality": "quality of care", "management": "management", "steward": "data stewardship"},
+		JSON:        "The same register exists as JSON: galien airlock register HUB --out register.json.",
+		Kinds:       map[string]string{"research": "research", "public-health": "public health", "quality": "quality of care", "management": "management", "steward": "data stewardship"},
+		NoScorecard: "No scorecard:",
+		Judged:      "Numbers of persons or events: %d; judged by the ledger before: %d; not judged, only compared with what left before: %d. Other files of numbers, read by the reviewers alone: %d.",
+		Why:         map[string]string{NoTable: NoTable, NoneThen: NoneThen},
 	},
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"galien"
+	"galien/ledger"
+	"galien/release"
 )
 
 // The kinds of what is in the register.
@@ -38,6 +40,14 @@ type Entry struct {
 	Group   string         `json:"group,omitempty"`
 	Version int            `json:"version,omitempty"`
 	Files   []RegisterFile `json:"files"`
+	// FilesSHA256 is the hash of the list of files, which the audit log has too.
+	// Lines of before scorecards went with every release have none.
+	FilesSHA256 string `json:"files_sha256,omitempty"`
+	// NoScorecard says why no scorecard is among the files.
+	NoScorecard string `json:"no_scorecard,omitempty"`
+	// Ledger says how many of the numbers that left the ledger judged; nil of a
+	// table, whose numbers it judged all.
+	Ledger *ledger.Reviewed `json:"ledger,omitempty"`
 }
 
 // RegisterFile is a file that left.
@@ -56,6 +66,28 @@ func (v Version) leaves() []RegisterFile {
 		}
 	}
 	return out
+}
+
+// FilesDetail is the detail of an audit entry that has the hash of the list of the
+// files that left.
+const FilesDetail = "files_sha256"
+
+// FilesHash is the hash of a list of files: of each its SHA-256, two spaces, its
+// name and a line feed.
+func FilesHash(files []release.File) string {
+	var all []RegisterFile
+	for _, f := range files {
+		all = append(all, RegisterFile{Name: f.Name, SHA256: sum(f.Content)})
+	}
+	return filesHash(all)
+}
+
+func filesHash(files []RegisterFile) string {
+	var b strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&b, "%s  %s\n", f.SHA256, f.Name)
+	}
+	return sum([]byte(b.String()))
 }
 
 // Register returns everything that left, oldest first. It fails with Corrupt

@@ -3,13 +3,16 @@ package airlock
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 
 	"galien"
 	"galien/audit"
+	"galien/ledger"
 	"galien/permit"
 	"galien/release"
+	"galien/release/check"
 )
 
 // Release writes the files of the latest version of a group, as two reviewers
@@ -60,7 +63,7 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 		}
 	}
 	e := Entry{Kind: KindReviewed, Title: v.Title, Permit: v.Permit, Purpose: p.Terms.Purpose, PurposeKind: p.Terms.PurposeKind,
-		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version, Files: v.leaves()}
+		Date: galien.DateOf(a.Now()), Group: v.Group, Version: v.Version, Files: v.leaves(), FilesSHA256: filesHash(v.leaves()), NoScorecard: v.WhyNoScorecard(), Ledger: v.Ledger}
 	var files []release.File
 	for _, f := range v.Files {
 		b, err := a.bytes(f)
@@ -81,19 +84,72 @@ func (a *Airlock) Release(ctx context.Context, group, out string) (Entry, error)
 	if err != nil {
 		return Entry{}, err
 	}
+	left := released(register, v)
+	m, err := a.manifest(v)
+	if err != nil {
+		return Entry{}, err
+	}
+	if left == nil {
+		tables, others, err := a.tables(v, m)
+		if err != nil {
+			return Entry{}, err
+		}
+		if err := a.since(v, m, tables, register); err != nil {
+			return Entry{}, a.denied(ctx, ActionRelease, v.Permit, err)
+		}
+		if e.Ledger == nil { // of before it was counted at submission
+			judged, err := a.judged(ctx, m, tables, others, int64(v.Threshold))
+			if err != nil {
+				return Entry{}, err
+			}
+			e.Ledger = &judged
+		}
+	}
+	reference, err := a.enter(ctx, v, m, e.Ledger)
+	if err != nil {
+		return Entry{}, err
+	}
+	a.reached("after the ledger")
 	details := place(v)
-	details["files"] = strconv.Itoa(len(e.Files))
+	details["files"], details[FilesDetail], details["ledger"] = strconv.Itoa(len(e.Files)), filesHash(e.Files), reference
 	if err := a.note(ctx, ActionRelease, "delivered", v.Permit, v.SHA256, details); err != nil {
 		return Entry{}, err
 	}
 	a.reached("after the entry")
-	if left := released(register, v); left != nil {
+	if left != nil {
 		e = *left
 	} else if e, err = a.add(register, e); err != nil {
 		return Entry{}, err
 	}
 	a.reached("after the register")
 	return e, release.Place(out, files)
+}
+
+// enter writes the release of a version into the ledger, once.
+func (a *Airlock) enter(ctx context.Context, v Version, m check.Manifest, judged *ledger.Reviewed) (reference string, err error) {
+	r := ledger.Reviewed{Group: v.Group, Version: v.Version}
+	if judged != nil { // nil of what has its record already
+		r.Numbers, r.Judged, r.Unread = judged.Numbers, judged.Judged, judged.Unread
+	}
+	definition := ""
+	if len(m.Cohort) > 0 {
+		definition = check.Definition(m.Cohort[0])
+	}
+	return a.Ledger.Enter(ctx, ledger.Record{Time: a.Now(), Actor: a.Actor, Action: ActionRelease, Permit: v.Permit, Definition: definition,
+		Threshold: int64(v.Threshold), Reviewed: &r})
+}
+
+// manifest reads the manifest of a version.
+func (a *Airlock) manifest(v Version) (check.Manifest, error) {
+	f, ok := v.file(check.ManifestFile)
+	if !ok {
+		return check.Manifest{}, galien.Errorf(galien.Corrupt, "airlock: version %d of %s has no manifest", v.Version, v.Group)
+	}
+	b, err := a.bytes(f)
+	if err != nil {
+		return check.Manifest{}, err
+	}
+	return check.ParseManifest(b)
 }
 
 // saw reports whether a reviewer accepted these bytes of the file.
@@ -107,7 +163,8 @@ func (r Review) saw(f File) bool {
 }
 
 // announcement names what an entry of the audit log announced: an action, and
-// the hash of the document that it is about.
+// the hash of the document that it is about; of a table of the hub, that of the
+// list of its files.
 type announcement struct{ action, subject string }
 
 // announcements are what the audit log announced: who did what to which document
@@ -121,6 +178,10 @@ func (a *Airlock) announcements(ctx context.Context) (all map[announcement]audit
 		case ActionSubmit, ActionReview, ActionRelease:
 			if e.Subject != "" {
 				all[announcement{e.Action, e.Subject}] = e
+			}
+		case string(permit.Release):
+			if hash := e.Details[FilesDetail]; hash != "" && e.Outcome == "delivered" {
+				all[announcement{e.Action, hash}] = e
 			}
 		}
 		return nil
@@ -167,7 +228,15 @@ func (a *Airlock) ReleaseTable(ctx context.Context, title string, terms permit.T
 	e := Entry{Kind: KindTable, Title: title, Permit: permitID, Purpose: terms.Purpose, PurposeKind: terms.PurposeKind, Date: galien.DateOf(a.Now())}
 	for _, f := range files {
 		e.Files = append(e.Files, RegisterFile{Name: f.Name, SHA256: sum(f.Content), Size: int64(len(f.Content))})
+		// What later outputs are compared with.
+		if !slices.Contains(keptFiles, f.Name) {
+			continue
+		}
+		if err := keep(filepath.Join(a.dir, "files", sum(f.Content)), f.Content); err != nil && galien.KindOf(err) != galien.Conflict {
+			return Entry{}, err
+		}
 	}
+	e.FilesSHA256 = filesHash(e.Files)
 	register, err := a.Register()
 	if err != nil {
 		return Entry{}, err
@@ -186,9 +255,13 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	register, err := a.Register()
+	if err != nil {
+		return 0, 0, err
+	}
 	var announced map[announcement]audit.Entry
 	whole := false
-	if len(all) > 0 {
+	if len(all)+len(register) > 0 {
 		if announced, whole, err = a.announcements(ctx); err != nil {
 			return 0, 0, err
 		}
@@ -221,13 +294,12 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 			}
 		}
 	}
-	register, err := a.Register()
-	if err != nil {
-		return 0, 0, err
-	}
 	for _, e := range register {
 		if e.Kind == KindTable {
-			continue // the gate's entry about it names no line
+			if err := a.checkTable(e, announced, whole, seen); err != nil {
+				return 0, 0, err
+			}
+			continue
 		}
 		v, err := a.Version(e.Group, e.Version)
 		if err != nil {
@@ -239,4 +311,25 @@ func (a *Airlock) Check(ctx context.Context) (groups, files int, err error) {
 		}
 	}
 	return len(all), len(seen), nil
+}
+
+// checkTable checks the line of a table of the hub: that the audit log knows its
+// files as delivered, and that the bytes that are kept are theirs.
+func (a *Airlock) checkTable(e Entry, announced map[announcement]audit.Entry, whole bool, seen map[string]bool) error {
+	if e.FilesSHA256 != "" {
+		by, known := announced[announcement{string(permit.Release), e.FilesSHA256}]
+		if e.FilesSHA256 != filesHash(e.Files) || whole && (!known || by.Permit != e.Permit) {
+			return galien.Errorf(galien.Corrupt, "airlock: line %d of the register is of files that the audit log does not know as delivered", e.Number)
+		}
+	}
+	for _, f := range e.kept() {
+		if seen[f.SHA256] {
+			continue
+		}
+		seen[f.SHA256] = true
+		if _, err := a.bytes(f); err != nil {
+			return fmt.Errorf("line %d of the register: %w", e.Number, err)
+		}
+	}
+	return nil
 }

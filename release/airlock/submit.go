@@ -114,6 +114,11 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 	if err != nil {
 		return Version{}, err
 	}
+	for _, f := range files {
+		if f.Name == check.ScorecardFolder || strings.HasPrefix(f.Name, check.ScorecardFolder+"/") {
+			return Version{}, galien.Errorf(galien.Invalid, "read outputs: the folder %s is kept for the scorecard that the airlock adds: call yours otherwise", check.ScorecardFolder)
+		}
+	}
 	if err := a.authorise(ctx, ActionSubmit, permitID); err != nil {
 		return Version{}, err
 	}
@@ -125,7 +130,7 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		return Version{}, a.denied(ctx, ActionSubmit, permitID, err)
 	}
 	v := Version{Format: format, Group: group, Version: 1, Permit: permitID, Author: a.Actor, SubmittedAt: a.Now().UTC(), Galien: a.Galien,
-		Title: manifest.Title, Threshold: p.Terms.Threshold, Rounding: manifest.Rounding}
+		Title: manifest.Title, Threshold: p.Terms.Threshold, Rounding: manifest.Rounding, PermitRounding: p.Terms.Rounding}
 	if err := a.prepare(); err != nil {
 		return Version{}, err
 	}
@@ -151,10 +156,22 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		}
 		v.Version, v.Previous = last.Version+1, last.SHA256
 	}
-	v.Findings = check.Group(manifest, files, check.Rule{Threshold: p.Terms.Threshold}, v.Version)
-	if v.Findings == nil {
-		v.Findings = []check.Finding{}
+	v.Findings = append([]check.Finding{}, check.Group(manifest, files, v.rule(), v.Version)...)
+	register, err := a.Register()
+	if err != nil {
+		return Version{}, err
 	}
+	tables, others := check.Tables(manifest, files, v.rule())
+	near, err := a.against(v, manifest, tables, register)
+	if err != nil {
+		return Version{}, err
+	}
+	v.Findings = append(v.Findings, near...)
+	judged, err := a.judged(ctx, manifest, tables, others, int64(v.Threshold))
+	if err != nil {
+		return Version{}, err
+	}
+	v.Ledger = &judged
 	contents := append([]check.File{{Name: check.ManifestFile, Bytes: manifestText}}, files...)
 	for _, f := range contents {
 		entry := File{Name: f.Name, SHA256: sum(f.Bytes), Size: int64(len(f.Bytes))}
@@ -165,6 +182,12 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		}
 		v.Files = append(v.Files, entry)
 	}
+	pages, err := a.attack(&v, tables, others)
+	if err != nil {
+		return Version{}, err
+	}
+	contents = append(contents, pages...)
+	check.Sort(v.Findings)
 	b, err := document(v)
 	if err != nil {
 		return Version{}, err
@@ -207,6 +230,34 @@ func (a *Airlock) Submit(ctx context.Context, dir, permitID, group string) (Vers
 		}
 	}
 	return v, nil
+}
+
+// attack attacks what a version lets out, and puts the pages of the scorecard among
+// its files, or why there are none. A version that the checks refuse is not
+// attacked.
+func (a *Airlock) attack(v *Version, tables []check.Table, unread []string) ([]check.File, error) {
+	switch {
+	case v.Refused():
+		return nil, nil
+	case len(tables) == 0:
+		v.NoScorecard = NoTable
+		return nil, nil
+	}
+	pages, leaks, err := a.Scorecard(v.Permit, v.Threshold, filesHash(v.leaves()), tables, unread)
+	if err != nil {
+		return nil, err
+	}
+	if leaks {
+		c, _ := check.Lookup("scorecard-leaks")
+		v.Findings = append(v.Findings, check.Finding{Check: c.ID, Severity: c.Severity, Count: 1})
+	}
+	var files []check.File
+	for _, p := range pages {
+		name := check.ScorecardFolder + "/" + p.Name
+		v.Files = append(v.Files, File{Name: name, SHA256: sum(p.Content), Size: int64(len(p.Content)), Kind: kindScorecard})
+		files = append(files, check.File{Name: name, Bytes: p.Content})
+	}
+	return files, nil
 }
 
 // clean removes what an interrupted submission left: files that were not put in
@@ -290,6 +341,7 @@ func (a *Airlock) Differences(v Version) ([]Difference, error) {
 	for _, f := range v.Files {
 		old, ok := was.file(f.Name)
 		switch {
+		case f.Kind == kindScorecard: // it follows from the others
 		case !ok:
 			out = append(out, Difference{Name: f.Name, Change: "added"})
 		case old.SHA256 != f.SHA256:
@@ -302,7 +354,7 @@ func (a *Airlock) Differences(v Version) ([]Difference, error) {
 		}
 	}
 	for _, f := range was.Files {
-		if _, ok := v.file(f.Name); !ok {
+		if _, ok := v.file(f.Name); !ok && f.Kind != kindScorecard {
 			out = append(out, Difference{Name: f.Name, Change: "removed"})
 		}
 	}

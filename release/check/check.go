@@ -83,11 +83,10 @@ type run struct {
 	grids     []*grid
 	findings  map[[2]string]*Finding
 	threshold int64
+	declared  []Table // of declared outputs that were cleared
 }
 
-// Group looks at a group of outputs. version is 1 for the first submission of
-// the group and more for what comes after. files must not hold the manifest.
-func Group(m Manifest, files []File, r Rule, version int) []Finding {
+func newRun(m Manifest, files []File, r Rule, version int) *run {
 	if r.Threshold == 0 {
 		r.Threshold = disclosure.DefaultThreshold
 	}
@@ -95,6 +94,13 @@ func Group(m Manifest, files []File, r Rule, version int) []Finding {
 	for _, f := range files {
 		c.files[f.Name] = f
 	}
+	return c
+}
+
+// Group looks at a group of outputs. version is 1 for the first submission of
+// the group and more for what comes after. files must not hold the manifest.
+func Group(m Manifest, files []File, r Rule, version int) []Finding {
+	c := newRun(m, files, r, version)
 	c.context()
 	c.rounding()
 	c.itself()
@@ -109,14 +115,24 @@ func Group(m Manifest, files []File, r Rule, version int) []Finding {
 	}
 	c.between()
 	c.tableless()
+	return c.sorted()
+}
+
+// sorted returns what was found, by file.
+func (c *run) sorted() []Finding {
 	var out []Finding
 	for _, f := range c.findings {
 		out = append(out, *f)
 	}
-	slices.SortFunc(out, func(a, b Finding) int {
+	return Sort(out)
+}
+
+// Sort brings findings into the order in which they are told.
+func Sort(findings []Finding) []Finding {
+	slices.SortFunc(findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Check, b.Check))
 	})
-	return out
+	return findings
 }
 
 // found records that a check found something at a place of a file.

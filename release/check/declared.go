@@ -43,6 +43,9 @@ func (c *run) cleared(name string, o *Output, b []byte) bool {
 	case !bytes.Equal(bytes.TrimSpace(d.JSON()), bytes.TrimSpace(b)):
 		c.found("declared", name, "")
 	default:
+		if !o.Stays {
+			c.declared = append(c.declared, c.clearedTables(name, b)...)
+		}
 		return true
 	}
 	return false

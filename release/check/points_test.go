@@ -331,7 +331,10 @@ func TestEveryCheckHasAnExample(t *testing.T) {
 	_, guidance, _ := strings.Cut(string(page), "| key | guidance |\n")
 	guidance, _, _ = strings.Cut(guidance, "\n\n")
 	for _, c := range check.Catalogue {
-		if !seen[c.ID] {
+		// What is looked for beyond the group has its examples in TestAgainst, and in
+		// the tests of the airlock.
+		beyond := strings.HasPrefix(c.ID, "released-") || c.ID == "scorecard-leaks"
+		if !seen[c.ID] && !beyond {
 			t.Errorf("no example is for the check %s", c.ID)
 		}
 		if c.EN == "" || c.FR == "" || !strings.Contains(guidance, "\n| "+c.Source+" | ") || c.Severity != check.Refuse && c.Severity != check.Look {

@@ -104,70 +104,13 @@ type cell struct {
 // and in a table of exact counts by all lines at once.
 func (c *run) bounds(g *grid, j int, dims []int) {
 	slack := float64(c.base() / 2) // a rounded number is known to so much
-	cells := map[string]*cell{}
-	total := func(d int) string {
-		if v := g.variable(d); v != nil && v.Total != "" {
-			return v.Total
-		}
-		for i := range g.rows {
-			switch s := strings.TrimSpace(g.rows[i][d]); strings.ToLower(s) {
-			case "*", "all", "total", "ensemble", "overall", "tous", "any":
-				return s
-			}
-		}
-		return ""
-	}
-	at := func(i, d int, value string) string {
-		var parts []string
-		for _, k := range dims {
-			if k == d {
-				parts = append(parts, value)
-			} else {
-				parts = append(parts, strings.TrimSpace(g.rows[i][k]))
-			}
-		}
-		return strings.Join(parts, "\x00")
-	}
-	for i := range g.rows {
-		key := at(i, -1, "")
-		if cells[key] != nil {
-			return // a row for each of several things: not one table
-		}
-		x := &cell{low: 0, high: math.Inf(1), row: i}
-		text := g.rows[i][j]
-		if n, ok := g.num(i, j); ok {
-			x.value, x.low, x.high = n.v, n.v-slack, n.v+slack
-		} else if low, high, ok := span(text, g.comma); ok {
-			x.low, x.high, x.withheld, x.ranged = low, high, true, true
-		} else if isWithheld(text) || strings.TrimSpace(text) == "" {
-			x.withheld = true
-		} else {
-			return
-		}
-		cells[key] = x
+	cells, ok := g.cells(j, dims, slack)
+	if !ok {
+		return
 	}
 	lines := map[string]*line{}
 	for _, d := range dims {
-		all := total(d)
-		if all == "" {
-			continue
-		}
-		own := map[string]*line{}
-		for i := range g.rows {
-			if strings.TrimSpace(g.rows[i][d]) == all {
-				continue
-			}
-			key := at(i, d, all)
-			if cells[key] == nil {
-				continue
-			}
-			id := g.header[d] + "\x00" + key
-			if own[id] == nil {
-				own[id] = &line{total: cells[key]}
-			}
-			own[id].parts = append(own[id].parts, cells[at(i, -1, "")])
-		}
-		if additive(own) {
+		if own := g.lines(d, dims, g.total(d), cells); additive(own) {
 			maps.Copy(lines, own)
 		}
 	}
@@ -205,6 +148,79 @@ func (c *run) bounds(g *grid, j int, dims []int) {
 			c.found("withheld-bounded", g.file, g.at(x.row, j))
 		}
 	}
+}
+
+// total returns the category of a dimension that is the total of the others, or "".
+func (g *grid) total(d int) string {
+	if v := g.variable(d); v != nil && v.Total != "" {
+		return v.Total
+	}
+	for i := range g.rows {
+		switch s := strings.TrimSpace(g.rows[i][d]); strings.ToLower(s) {
+		case "*", "all", "total", "ensemble", "overall", "tous", "any":
+			return s
+		}
+	}
+	return ""
+}
+
+// place names a row by its categories, with another one of dimension d.
+func (g *grid) place(i int, dims []int, d int, value string) string {
+	var parts []string
+	for _, k := range dims {
+		if k == d {
+			parts = append(parts, value)
+		} else {
+			parts = append(parts, strings.TrimSpace(g.rows[i][k]))
+		}
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// cells returns what a reader knows of each number of a column, by its place, and
+// false where the rows are no table of counts.
+func (g *grid) cells(j int, dims []int, slack float64) (map[string]*cell, bool) {
+	cells := map[string]*cell{}
+	for i := range g.rows {
+		key := g.place(i, dims, -1, "")
+		if cells[key] != nil {
+			return nil, false // a row for each of several things: not one table
+		}
+		x := &cell{low: 0, high: math.Inf(1), row: i}
+		text := g.rows[i][j]
+		if n, ok := g.num(i, j); ok {
+			x.value, x.low, x.high = n.v, n.v-slack, n.v+slack
+		} else if low, high, ok := span(text, g.comma); ok {
+			x.low, x.high, x.withheld, x.ranged = low, high, true, true
+		} else if isWithheld(text) || strings.TrimSpace(text) == "" {
+			x.withheld = true
+		} else {
+			return nil, false
+		}
+		cells[key] = x
+	}
+	return cells, true
+}
+
+// lines returns the totals over a dimension with what each is the total of; all is
+// the category of the totals, or "".
+func (g *grid) lines(d int, dims []int, all string, cells map[string]*cell) map[string]*line {
+	own := map[string]*line{}
+	for i := range g.rows {
+		if all == "" || strings.TrimSpace(g.rows[i][d]) == all {
+			continue
+		}
+		key := g.place(i, dims, d, all)
+		if cells[key] == nil {
+			continue
+		}
+		id := g.header[d] + "\x00" + key
+		if own[id] == nil {
+			own[id] = &line{total: cells[key]}
+		}
+		own[id].parts = append(own[id].parts, cells[g.place(i, dims, -1, "")])
+	}
+	return own
 }
 
 // maxTogether is how many withheld cells that hang together are looked at at
