@@ -87,7 +87,7 @@ fuzz:
 # parts of the cases of seed 1. Every part of the model is looked at too.
 differential:
 	GALIEN_SEED=$(SEED) GALIEN_CASES=$(CASES) GALIEN_SHARD=$(SHARD) GALIEN_EFFECTS=all \
-		$(GO) test -count 1 -timeout 12h -run '^TestDifferential$$|^TestEffects$$' -v ./engine/...
+		$(GO) test -count 1 -timeout 12h -run '^TestDifferential$$|^TestScopes$$|^TestEffects$$' -v ./engine/...
 
 # Every case of who may do what, in place of a sample.
 matrix:

@@ -70,10 +70,10 @@ func TestAttackCommand(t *testing.T) {
 			mustGalien(t, "attack", hub, "--permit", steward, "--extract", at(format), "--targets", "100", "--out", at(format+"-1"))
 			reports = append(reports, readScorecard(t, at(format+"-1")))
 		}
-		mustGalien(t, "attack", hub, "--permit", steward, "--extract", at("csv"), "--targets", "100", "--out", at("csv-2"))
+		mustGalien(t, "attack", hub, "--permit", steward, "--extract", at("parquet"), "--targets", "100", "--out", at("parquet-2"))
 		for _, name := range []string{scorecardJSON, scorecardEnglish, scorecardFrench} {
-			a, errA := os.ReadFile(at(filepath.Join("csv-1", name)))
-			b, errB := os.ReadFile(at(filepath.Join("csv-2", name)))
+			a, errA := os.ReadFile(at(filepath.Join("parquet-1", name)))
+			b, errB := os.ReadFile(at(filepath.Join("parquet-2", name)))
 			if errA != nil || errB != nil || !bytes.Equal(a, b) {
 				t.Errorf("two scorecards of one seed differ in %s", name)
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,14 +18,10 @@ import (
 // The demonstration goes through from an empty folder, says what README.md
 // says, and leaves a hub that is whole.
 func TestDemo(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "galien")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	where := t.TempDir()
 	run := func(args ...string) (string, int) {
 		t.Helper()
-		cmd := exec.Command(binary, args...)
+		cmd := process(t, args...)
 		cmd.Dir = where
 		out, _ := cmd.CombinedOutput()
 		return string(out), cmd.ProcessState.ExitCode()

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"galien/refdata"
@@ -52,14 +54,54 @@ func everyEvent(t *testing.T, name, domain string, concept int) string {
 	return path
 }
 
-// gibleedHub ingests the GiBleed reference data.
+// gibleedHub returns a hub that has taken in the GiBleed reference data: a copy of
+// one that is made once.
 func gibleedHub(t *testing.T) string {
 	t.Helper()
 	source := refdata.Dir(t, "omop-gibleed")
+	gibleed.Do(func() {
+		dir, err := os.MkdirTemp("", "galien-gibleed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		gibleed.dir = dir
+		hub := filepath.Join(dir, "hub")
+		mustGalien(t, "init", hub)
+		mustGalien(t, "ingest", hub, "omop", source)
+		gibleed.hub = hub
+	})
+	if gibleed.hub == "" {
+		t.Fatal("the hub that others are copies of could not be made")
+	}
 	hub := filepath.Join(t.TempDir(), "hub")
-	mustGalien(t, "init", hub)
-	mustGalien(t, "ingest", hub, "omop", source)
+	if err := os.CopyFS(hub, os.DirFS(gibleed.hub)); err != nil {
+		t.Fatal(err)
+	}
+	// The modes too: a vault that others may read does not open.
+	err := filepath.WalkDir(gibleed.hub, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(gibleed.hub, path)
+		if err != nil {
+			return err
+		}
+		return os.Chmod(filepath.Join(hub, name), info.Mode().Perm())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return hub
+}
+
+// gibleed is the hub that gibleedHub copies, in a folder that TestMain removes.
+var gibleed struct {
+	sync.Once
+	dir, hub string
 }
 
 // The counts are published with the data: 1,844 persons took celecoxib, 1,800

@@ -36,7 +36,11 @@ func TestMain(m *testing.M) {
 		purgeAndDie(until)
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if gibleed.dir != "" {
+		_ = os.RemoveAll(gibleed.dir)
+	}
+	os.Exit(code)
 }
 
 // process prepares galien as another process.

@@ -9,9 +9,11 @@ import (
 	"galien/lake"
 )
 
-// Random definitions over hostile data have the oracle's answers.
+// Random definitions over hostile data have the oracle's answers. Each takes a
+// tenth of a second here: a fixed sample, of two sets of tables, is asked, and
+// any number by `make differential`.
 func TestDifferential(t *testing.T) {
-	enginetest.Differential(t, 1, 200, open(t))
+	enginetest.Differential(t, 1, 100, open(t))
 }
 
 // Every part of the model changes some answer. Those of single domains, which
@@ -35,9 +37,12 @@ func TestCirceFixtures(t *testing.T) {
 	enginetest.CirceFixtures(t, open(t))
 }
 
-// Permits hide the same from both engines, and tables are the same.
+// Permits hide the same from both engines, and tables are the same. Each takes a
+// third of a second here: a fixed sample, of four sets of tables, is asked, and any
+// number by `make differential`. Of what a permit may hide (days, areas, concepts
+// and their descendants) each is hidden in several of them.
 func TestScopes(t *testing.T) {
-	enginetest.Scopes(t, 1, 100, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {
+	enginetest.Scopes(t, 1, 40, func(tables enginetest.Tables) (*lake.Snapshot, enginetest.Engine, error) {
 		snap := newSnapshot(t, tables)
 		return snap, newEngine(t, snap), nil
 	})

@@ -11,6 +11,7 @@ import (
 
 	"galien"
 	"galien/cohort"
+	"galien/permit"
 )
 
 // effectRounds bounds the search for a change that matters, in hostile tables,
@@ -38,7 +39,8 @@ var alike = []string{
 // asking about; the engine is asked about those alone.
 func Effects(t *testing.T, open Open, parts []string) {
 	t.Helper()
-	judge := Oracle(t)
+	desk := NewDesk(t, Everything)
+	judge := oracleAt(desk)
 	var oracle, engine Run
 	parts = slices.DeleteFunc(slices.Clone(parts), func(p string) bool { return slices.Contains(alike, p) })
 	heeded(t, parts, func(round uint64) {
@@ -48,6 +50,12 @@ func Effects(t *testing.T, open Open, parts []string) {
 			engine = opened(t, open, tables) // when it is first asked
 			return engine(ctx, def)
 		}
+	}, func(each func(yield func(def *cohort.Definition))) {
+		var questions []permit.Request
+		each(func(def *cohort.Definition) {
+			questions = append(questions, permit.Request{Action: permit.RunCohort, Snapshot: oracleSnapshot, Subject: def.Hash(), Reads: def.Reads()})
+		})
+		desk.allowAhead(t, questions)
 	}, func(def *cohort.Definition) string { return answerText(t, oracle, def) },
 		func(def *cohort.Definition) string { return answerText(t, engine, def) })
 }
@@ -76,12 +84,13 @@ func answerText(t *testing.T, run Run, def *cohort.Definition) string {
 // that it refuses.
 func EffectsOnText(t *testing.T, write func(def *cohort.Definition) string, parts []string) {
 	t.Helper()
-	heeded(t, parts, func(uint64) {}, write, write)
+	heeded(t, parts, func(uint64) {}, func(func(func(*cohort.Definition))) {}, write, write)
 }
 
 // heeded looks for a change of each part that changes the answer of worth, and
-// then that of engine.
-func heeded(t *testing.T, parts []string, begin func(round uint64), worth, engine func(*cohort.Definition) string) {
+// then that of engine. Of each definition whose changes are tried, ahead is told
+// which of them worth may be asked about.
+func heeded(t *testing.T, parts []string, begin func(round uint64), ahead func(each func(yield func(def *cohort.Definition))), worth, engine func(*cohort.Definition) string) {
 	t.Helper()
 	began := time.Now()
 	missing := map[string]bool{}
@@ -101,6 +110,15 @@ func heeded(t *testing.T, parts []string, begin func(round uint64), worth, engin
 			if before == "" {
 				continue
 			}
+			ahead(func(yield func(def *cohort.Definition)) {
+				times := map[string]int{}
+				eachChange(def, func(part string) {
+					if missing[part] && times[part] < changesOfPart && possible(def) {
+						times[part]++
+						yield(def)
+					}
+				})
+			})
 			found := map[string]string{} // the engine's answers to changes that are worth it
 			tried := map[string]int{}
 			eachChange(def, func(part string) {

@@ -22,11 +22,13 @@ type Engine interface {
 
 // Scopes asks n random definitions, under random permits that hide part of
 // hostile data, of an engine and of the oracle over the same snapshot, and
-// fails where cohorts or tables differ.
+// fails where cohorts or tables differ. GALIEN_SEED, GALIEN_CASES and GALIEN_SHARD
+// are heeded as by Differential.
 func Scopes(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot, Engine, error)) {
 	t.Helper()
 	seed = number(t, "GALIEN_SEED", seed)
 	n = int(number(t, "GALIEN_CASES", uint64(n)))
+	part, parts := shard(t)
 	ask := func(e Engine, desk *Desk, snapshot string, def *cohort.Definition, by []cohort.Dimension) ([]cohort.Row, cohort.Summary, []cohort.Cell) {
 		allowed := func(action permit.Action) permit.Permitted {
 			p, err := desk.Allow(t.Context(), action, snapshot, def)
@@ -52,6 +54,9 @@ func Scopes(t *testing.T, seed uint64, n int, open func(Tables) (*lake.Snapshot,
 	nonEmpty := 0
 	const each = 10
 	for first := 0; first < n; first += each {
+		if first/each%parts != part-1 {
+			continue
+		}
 		block := seed + uint64(first/each)
 		snapshot, engine, err := open(Hostile(block))
 		if err != nil {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"galien"
 	"galien/lake/duck"
@@ -83,34 +85,108 @@ func (h hub) drugs(t testing.TB) (rows []string) {
 	return rows
 }
 
+// inMonth changes the claims of tiny into those of the month that comes so many
+// later, with a day of care of their own.
+func inMonth(text string, later int) string {
+	return strings.NewReplacer("2018-12-19", careDay(later).Format(time.DateOnly), "2019-01-01", fmt.Sprintf("%d-%02d-01", 2019+later/12, later%12+1)).Replace(text)
+}
+
+func careDay(later int) time.Time { return time.Date(2018, 12, 19+30*later, 0, 0, 0, 0, time.UTC) }
+
+// monthFile is the name of a file of claims of that month.
+func monthFile(table string, later int) string {
+	return fmt.Sprintf("%s_%d%02d.csv", table, 2019+later/12, later%12+1)
+}
+
 // TestWaysOfWriting gives the same rows in the ways in which extracts write
-// them, and gets the same dispensing.
+// them, and gets the same dispensing. Each way is a month of one extract: the day
+// of care tells it from the others.
 func TestWaysOfWriting(t *testing.T) {
+	type month struct {
+		prs, pha string
+		day      time.Time
+	}
+	dates := func(layout string) func(m *month) {
+		return func(m *month) {
+			m.prs = strings.ReplaceAll(m.prs, m.day.Format(time.DateOnly), strings.ToUpper(m.day.Format(layout)))
+		}
+	}
+	ways := map[string]func(m *month){
+		"plain":                func(*month) {},
+		"gzip":                 func(m *month) { m.prs = zipped(m.prs) },
+		"a byte order mark":    func(m *month) { m.prs = "\xef\xbb\xbf" + m.prs },
+		"line ends of Windows": func(m *month) { m.prs = strings.ReplaceAll(m.prs, "\n", "\r\n") },
+		"commas":               func(m *month) { m.prs = strings.ReplaceAll(m.prs, ";", ",") },
+		"quotes":               dates(`"2006-01-02"`),
+		"dates of SAS":         dates("02Jan2006:00:00:00"),
+		"dates without signs":  dates("20060102"),
+		"French dates":         dates("02/01/2006"),
+		"spaces at a number":   func(m *month) { m.prs = strings.ReplaceAll(m.prs, ";3313;", "; 3313 ;") },
+		"zeros at a number":    func(m *month) { m.prs = strings.ReplaceAll(m.prs, ";3313;", ";003313;") },
+		"a number as 3313.0":   func(m *month) { m.prs = strings.ReplaceAll(m.prs, ";3313;", ";3313.0;") },
+		"a decimal comma":      func(m *month) { m.prs = strings.ReplaceAll(m.prs, ";3313;2\n", ";3313;2,00\n") },
+		"a column more": func(m *month) {
+			m.prs = strings.Replace(strings.Replace(m.prs, "PRS_ACT_QTE\n", "PRS_ACT_QTE;NEW_COL\n", 1), ";2\n", ";2;x\n", 1)
+		},
+		"a CIP7 after zeros":  func(m *month) { m.pha = strings.ReplaceAll(m.pha, "3400999003728", "0000009900372") },
+		"a CIP7 alone":        func(m *month) { m.pha = strings.ReplaceAll(m.pha, ";3400999003728;0;", ";;9900372;") },
+		"the quantity as 2.0": func(m *month) { m.pha = strings.ReplaceAll(m.pha, ";0;2\n", ";0;2.0\n") },
+		"a cancelled box more": func(m *month) {
+			line := strings.SplitAfter(m.pha, "\n")[1]
+			m.pha += strings.Replace(line, ";0;2\n", ";0;1\n", 1) + strings.Replace(line, ";0;2\n", ";0;-1\n", 1)
+		},
+	}
+	dir := write(t, map[string]string{"ER_PRS_F_201901.csv": "", "ER_PHA_F_201901.csv": ""})
+	want := map[string]string{}
+	for later, name := range slices.Sorted(maps.Keys(ways)) {
+		plain := month{inMonth(tiny["ER_PRS_F_201901.csv"], later), inMonth(tiny["ER_PHA_F_201901.csv"], later), careDay(later)}
+		m := plain
+		ways[name](&m)
+		if (m == plain) != (name == "plain") {
+			t.Fatalf("%s is written as the plain one", name)
+		}
+		prs := monthFile("ER_PRS_F", later)
+		if name == "gzip" {
+			prs += ".gz"
+		}
+		put(t, dir, prs, m.prs)
+		put(t, dir, monthFile("ER_PHA_F", later), m.pha)
+		want[fmt.Sprint(int64(1), galien.DateOf(m.day), "3400999003728", 2.0)] = name
+	}
+	h := newHub(t)
+	r := h.ingest(t, dir)
+	for _, row := range h.drugs(t) {
+		if want[row] == "" {
+			t.Errorf("too much: %s", row)
+		}
+		delete(want, row)
+	}
+	for row, name := range want {
+		t.Errorf("%s: missing %s", name, row)
+	}
+	if r.Quarantined != 0 {
+		t.Errorf("%d rows in quarantine: %v", r.Quarantined, r.Reasons)
+	}
+	for _, f := range r.Files {
+		var unknown []string
+		if f.Table == "ER_PRS_F" {
+			unknown = []string{"NEW_COL"}
+		}
+		if !slices.Equal(f.UnknownColumns, unknown) {
+			t.Errorf("unknown columns of %s: %v", f.Table, f.UnknownColumns)
+		}
+	}
+}
+
+// TestWaysOfDelivering gives the files under other names, and a table of codes
+// in another encoding, and gets the same dispensing.
+func TestWaysOfDelivering(t *testing.T) {
 	want := []string{fmt.Sprint(int64(1), galien.Date(17884), "3400999003728", 2.0)}
 	prs := tiny["ER_PRS_F_201901.csv"]
 	for name, change := range map[string]map[string]string{
-		"plain":                {},
-		"gzip":                 {"ER_PRS_F_201901.csv": "", "ER_PRS_F_201901.csv.gz": zipped(prs)},
-		"a byte order mark":    {"ER_PRS_F_201901.csv": "\xef\xbb\xbf" + prs},
-		"line ends of Windows": {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "\n", "\r\n")},
-		"commas":               {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";", ",")},
-		"quotes":               {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";2018-12-19;", ";\"2018-12-19\";")},
-		"dates of SAS":         {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "19DEC2018:00:00:00")},
-		"dates without signs":  {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "20181219")},
-		"French dates":         {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, "2018-12-19", "19/12/2018")},
-		"spaces at a number":   {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;", "; 3313 ;")},
-		"zeros at a number":    {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;", ";003313;")},
-		"a number as 3313.0":   {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;", ";3313.0;")},
-		"a decimal comma":      {"ER_PRS_F_201901.csv": strings.ReplaceAll(prs, ";3313;2\n", ";3313;2,00\n")},
-		"a yearly file":        {"ER_PRS_F_201901.csv": "", "ER_PRS_F_2019.csv": prs},
-		"no period":            {"ER_PRS_F_201901.csv": "", "er_prs_f.csv": prs},
-		"a column more":        {"ER_PRS_F_201901.csv": strings.Replace(strings.Replace(prs, "PRS_ACT_QTE\n", "PRS_ACT_QTE;NEW_COL\n", 1), ";2\n", ";2;x\n", 1)},
-		"Latin-1":              {"IR_PHA_R.csv": strings.ReplaceAll(tiny["IR_PHA_R.csv"], "DRUG 1", "COMPRIM\xe9")},
-		"a CIP7 after zeros":   {"ER_PHA_F_201901.csv": strings.ReplaceAll(tiny["ER_PHA_F_201901.csv"], "3400999003728", "0000009900372")},
-		"a CIP7 alone":         {"ER_PHA_F_201901.csv": strings.ReplaceAll(tiny["ER_PHA_F_201901.csv"], ";3400999003728;0;", ";;9900372;")},
-		"the quantity as 2.0":  {"ER_PHA_F_201901.csv": strings.ReplaceAll(tiny["ER_PHA_F_201901.csv"], ";0;2\n", ";0;2.0\n")},
-		"a cancelled box more": {"ER_PHA_F_201901.csv": tiny["ER_PHA_F_201901.csv"] +
-			"1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;1\n1;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;-1\n"},
+		"a yearly file": {"ER_PRS_F_201901.csv": "", "ER_PRS_F_2019.csv": prs},
+		"no period":     {"ER_PRS_F_201901.csv": "", "er_prs_f.csv": prs},
+		"Latin-1":       {"IR_PHA_R.csv": strings.ReplaceAll(tiny["IR_PHA_R.csv"], "DRUG 1", "COMPRIM\xe9")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHub(t)
@@ -120,13 +196,6 @@ func TestWaysOfWriting(t *testing.T) {
 			}
 			if r.Quarantined != 0 {
 				t.Errorf("%d rows in quarantine: %v", r.Quarantined, r.Reasons)
-			}
-			if name == "a column more" {
-				for _, f := range r.Files {
-					if f.Table == "ER_PRS_F" && !slices.Equal(f.UnknownColumns, []string{"NEW_COL"}) {
-						t.Errorf("unknown columns %v", f.UnknownColumns)
-					}
-				}
 			}
 		})
 	}
@@ -201,45 +270,59 @@ func TestNumbersAlike(t *testing.T) {
 	}
 }
 
-// TestQuarantine spoils one row each and finds it by file, line, field and
-// reason, without a value of it.
+// TestQuarantine spoils one row each of several months and finds it by file,
+// line, field and reason, without a value of it.
 func TestQuarantine(t *testing.T) {
 	prs, pha := tiny["ER_PRS_F_201901.csv"], tiny["ER_PHA_F_201901.csv"]
 	line := strings.Split(prs, "\n")[1]
 	other := strings.Replace(line, "1;2019-01-01", "2;2019-01-01", 1)
-	for name, c := range map[string]struct {
-		file, text, field string
-		code              source.Code
+	dir := write(t, nil)
+	want := map[source.Rejection]bool{}
+	months := 1
+	for _, c := range []struct {
+		table, text, field string
+		code               source.Code
 	}{
-		"a date":                   {"ER_PRS_F_201901.csv", prs + strings.Replace(other, "2018-12-19", "2018-02-30", 1) + "\n", "exe_soi_dtd", source.NotDate},
-		"no date":                  {"ER_PRS_F_201901.csv", prs + strings.Replace(other, "2018-12-19", "", 1) + "\n", "exe_soi_dtd", source.RequiredMissing},
-		"a number":                 {"ER_PRS_F_201901.csv", prs + strings.Replace(other, ";3313;2", ";3313;many", 1) + "\n", "prs_act_qte", source.NotNumber},
-		"a whole number":           {"ER_PRS_F_201901.csv", prs + strings.Replace(other, ";3313;", ";x;", 1) + "\n", "prs_nat_ref", source.NotInteger},
-		"a field more":             {"ER_PRS_F_201901.csv", prs + other + ";9\n", "", source.WrongFieldCount},
-		"a field less":             {"ER_PRS_F_201901.csv", prs + strings.TrimSuffix(other, ";2") + "\n", "", source.WrongFieldCount},
-		"nobody":                   {"ER_PRS_F_201901.csv", prs + strings.Replace(other, "PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA99", 1) + "\n", "ben_nir_psa", source.UnknownBeneficiary},
-		"a detail without a claim": {"ER_PHA_F_201901.csv", pha + "7;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;2\n", "", source.OrphanDetail},
+		{"ER_PRS_F", prs + strings.Replace(other, "2018-12-19", "2018-02-30", 1) + "\n", "exe_soi_dtd", source.NotDate},
+		{"ER_PRS_F", prs + strings.Replace(other, "2018-12-19", "", 1) + "\n", "exe_soi_dtd", source.RequiredMissing},
+		{"ER_PRS_F", prs + strings.Replace(other, ";3313;2", ";3313;many", 1) + "\n", "prs_act_qte", source.NotNumber},
+		{"ER_PRS_F", prs + strings.Replace(other, ";3313;", ";x;", 1) + "\n", "prs_nat_ref", source.NotInteger},
+		{"ER_PRS_F", prs + other + ";9\n", "", source.WrongFieldCount},                         // a field more
+		{"ER_PRS_F", prs + strings.TrimSuffix(other, ";2") + "\n", "", source.WrongFieldCount}, // a field less
+		{"ER_PRS_F", prs + strings.Replace(other, "PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA99", 1) + "\n", "ben_nir_psa", source.UnknownBeneficiary},
+		{"ER_PHA_F", pha + "7;2019-01-01;1;1;1;2018-12-20;01C001000;1;0;3400999003728;0;2\n", "", source.OrphanDetail},
 	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHub(t)
-			r := h.ingest(t, write(t, map[string]string{c.file: c.text}))
-			if r.Quarantined != 1 || len(h.drugs(t)) != 1 {
-				t.Fatalf("%d rows in quarantine (%v), %d drugs", r.Quarantined, r.Reasons, len(h.drugs(t)))
+		for table, text := range map[string]string{"ER_PRS_F": prs, "ER_PHA_F": pha} {
+			if table == c.table {
+				text = c.text
 			}
-			snap, err := h.lake.Current()
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = source.ReadIndex(filepath.Join(h.dir, "quarantine"), snap.Manifest.Sources[0].Quarantine, func(x source.Rejection) error {
-				if x.File != c.file || x.Line != 3 || x.Field != c.field || x.Code != c.code {
-					t.Errorf("the row is said to be at %s, line %d, field %q, for %s", x.File, x.Line, x.Field, x.Code)
-				}
-				return nil
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
+			put(t, dir, monthFile(table, months), inMonth(text, months))
+		}
+		want[source.Rejection{File: monthFile(c.table, months), Line: 3, Field: c.field, Code: c.code}] = true
+		months++
+	}
+	h := newHub(t)
+	r := h.ingest(t, dir)
+	if r.Quarantined != int64(len(want)) || len(h.drugs(t)) != months {
+		t.Errorf("%d rows in quarantine (%v), want %d; %d drugs, want %d", r.Quarantined, r.Reasons, len(want), len(h.drugs(t)), months)
+	}
+	snap, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = source.ReadIndex(filepath.Join(h.dir, "quarantine"), snap.Manifest.Sources[0].Quarantine, func(x source.Rejection) error {
+		at := source.Rejection{File: x.File, Line: x.Line, Field: x.Field, Code: x.Code}
+		if !want[at] {
+			t.Errorf("a row is said to be at %s, line %d, field %q, for %s", x.File, x.Line, x.Field, x.Code)
+		}
+		delete(want, at)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for at := range want {
+		t.Errorf("not found: %s, line %d, field %q, for %s", at.File, at.Line, at.Field, at.Code)
 	}
 }
 
@@ -277,8 +360,13 @@ func TestQuarantineOfTwoFields(t *testing.T) {
 }
 
 // TestDamaged gives deliveries that are not whole: an error that names the
-// file, and the lake as it was.
+// file, and the lake as it was. All of them come to one hub.
 func TestDamaged(t *testing.T) {
+	h := tinyHub(t)
+	before, err := h.lake.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
 	prs := tiny["ER_PRS_F_201901.csv"]
 	long := prs + strings.Repeat(strings.Split(prs, "\n")[1]+"\n", 5000)
 	zip := zipped(long)
@@ -301,15 +389,13 @@ func TestDamaged(t *testing.T) {
 		"the same content":   {map[string]string{"ER_PRS_F_201902.csv": prs}, galien.Conflict, "same content"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHub(t)
-			before := h.ingest(t, write(t, nil))
 			_, err := Ingest(t.Context(), h.load(write(t, c.change)))
 			if galien.KindOf(err) != c.kind || !strings.Contains(fmt.Sprint(err), c.says) {
 				t.Errorf("error %v of kind %s; want %s and %q in it", err, galien.KindOf(err), c.kind, c.says)
 			}
 			snap, err := h.lake.Current()
-			if err != nil || snap.ID != before.Snapshot {
-				t.Errorf("the snapshot is %v (%v), and was %s", snap, err, before.Snapshot)
+			if err != nil || snap.ID != before.ID {
+				t.Errorf("the snapshot is %v (%v), and was %s", snap, err, before.ID)
 			}
 			left, err := filepath.Glob(filepath.Join(h.dir, "vault", "work-*"))
 			if err != nil || len(left) > 0 {
@@ -340,8 +426,7 @@ func TestDamagedStore(t *testing.T) {
 		"a missing file": os.Remove,
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHub(t)
-			h.ingest(t, write(t, nil))
+			h := tinyHub(t)
 			snap, err := h.lake.Current()
 			if err != nil {
 				t.Fatal(err)
@@ -393,6 +478,11 @@ func TestLostStore(t *testing.T) {
 	woman := strings.NewReplacer("PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA00", "ANOANOANOANOANO01", "ANOANOANOANOANO00")
 	other := woman.Replace(strings.SplitAfter(tiny["IR_BEN_R.csv"], "\n")[1])
 	both := write(t, map[string]string{"IR_BEN_R.csv": tiny["IR_BEN_R.csv"] + other})
+	loaded := tinyHub(t)
+	loaded.ingest(t, both)
+	if err := loaded.vault.Close(); err != nil {
+		t.Fatal(err)
+	}
 	later := strings.NewReplacer("2018-12-19", "2019-01-19", "2019-01-01", "2019-02-01")
 	month := t.TempDir()
 	for _, name := range []string{"ER_PRS_F_201901.csv", "ER_PHA_F_201901.csv"} {
@@ -416,9 +506,7 @@ func TestLostStore(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHub(t)
-			h.ingest(t, write(t, nil))
-			h.ingest(t, both)
+			h := copyOf(t, loaded.dir)
 			want := h.drugs(t)
 			if err := spoil(filepath.Join(h.dir, "store", "snds")); err != nil {
 				t.Fatal(err)

@@ -81,8 +81,7 @@ func TestLostRegister(t *testing.T) {
 		"spoilt":  func(path string) error { return os.Truncate(path, 100) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHub(t)
-			h.ingest(t, write(t, nil))
+			h := tinyHub(t)
 			want := h.drugs(t)
 			found, err := filepath.Glob(filepath.Join(h.dir, "store", "snds", "number-*"))
 			if err != nil || len(found) != 1 {
@@ -153,8 +152,7 @@ func TestNumberGone(t *testing.T) {
 		"of two": tiny["IR_BEN_R.csv"] + strings.ReplaceAll(row, "ANO01", "ANO02"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, fresh := newHub(t), newHub(t)
-			h.ingest(t, write(t, nil))
+			h, fresh := tinyHub(t), newHub(t)
 			r := h.ingest(t, folder(t, map[string]string{"IR_BEN_R.csv": persons}))
 			if i := slices.IndexFunc(r.Rules, func(c lake.RuleCount) bool { return c.Rule == "P06" }); i < 0 || r.Rules[i].Removed != 1 || len(h.drugs(t)) != 0 {
 				t.Errorf("with other beneficiaries %v, drugs %v", r.Rules, h.drugs(t))
@@ -172,9 +170,8 @@ func TestNumberGone(t *testing.T) {
 // again: the dispensing has the id that it has in a hub that knew her at once,
 // and the quarantine is empty in the end.
 func TestNumberKnownLater(t *testing.T) {
-	h, fresh := newHub(t), newHub(t)
+	h, fresh := newHub(t), tinyHub(t)
 	nobody := strings.ReplaceAll(tiny["IR_BEN_R.csv"], "PSAPSAPSAPSAPSA01", "PSAPSAPSAPSAPSA02")
-	fresh.ingest(t, write(t, nil))
 	want := fresh.ids(t)
 	if r := h.ingest(t, write(t, map[string]string{"IR_BEN_R.csv": nobody})); r.Quarantined != 1 || len(h.drugs(t)) != 0 {
 		t.Fatalf("%d in quarantine, drugs %v", r.Quarantined, h.drugs(t))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +30,11 @@ type hub struct {
 
 func newHub(t testing.TB) hub {
 	t.Helper()
-	dir := t.TempDir()
+	return newHubIn(t, t.TempDir())
+}
+
+func newHubIn(t testing.TB, dir string) hub {
+	t.Helper()
 	l, err := lake.Create(filepath.Join(dir, "lake"))
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +46,79 @@ func newHub(t testing.TB) hub {
 	}
 	t.Cleanup(func() { v.Close() })
 	return hub{dir, l, v}
+}
+
+// tinyHub returns a hub that has read tiny: a copy of one that is made once.
+func tinyHub(t testing.TB) hub {
+	t.Helper()
+	made.Do(func() {
+		dir, err := os.MkdirTemp("", "galien-tiny")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := newHubIn(t, dir)
+		first.ingest(t, write(t, nil))
+		if err := first.vault.Close(); err != nil {
+			t.Fatal(err)
+		}
+		made.dir = dir
+	})
+	if made.dir == "" {
+		t.Fatal("the hub that others are copies of could not be made")
+	}
+	return copyOf(t, made.dir)
+}
+
+// copyOf returns a copy of the hub in a folder, whose vault is closed.
+func copyOf(t testing.TB, of string) hub {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(of)); err != nil {
+		t.Fatal(err)
+	}
+	// The modes too: a vault that others may read does not open.
+	err := filepath.WalkDir(of, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(of, path)
+		if err != nil {
+			return err
+		}
+		return os.Chmod(filepath.Join(dir, name), info.Mode().Perm())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lake.Open(filepath.Join(dir, "lake"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(filepath.Join(dir, "vault"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return hub{dir, l, v}
+}
+
+// made is the hub that tinyHub copies.
+var made struct {
+	sync.Once
+	dir string
+}
+
+// TestMain removes what tests have in common.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if made.dir != "" {
+		os.RemoveAll(made.dir)
+	}
+	os.Exit(code)
 }
 
 func (h hub) load(dir string, without ...string) Load {

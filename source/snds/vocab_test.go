@@ -48,8 +48,7 @@ func TestMonthAfterAVocabulary(t *testing.T) {
 	for name, text := range next {
 		put(t, month, name, text)
 	}
-	h, whole := newHub(t), newHub(t)
-	h.ingest(t, write(t, nil))
+	h, whole := tinyHub(t), newHub(t)
 	french := vocabtest.French()
 	french.Code("BDPM", "Drug", "9900372", vocabtest.Drug, vocabtest.OtherPill) // the drug of tiny
 	vocabulary := french.Write(t)
