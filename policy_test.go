@@ -97,7 +97,7 @@ var policy = map[string]rule{
 	"engine/oracle":     {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/columnar":   {first: []string{"cdm", "cohort", "lake", "permit"}},
 	"engine/sqlplan":    {first: []string{"cohort"}, pure: true},
-	"engine/duckdb":     {first: []string{"cdm", "cohort", "engine/sqlplan", "lake", "lake/duck", "permit"}, third: []string{duckdbGo}, cgo: true},
+	"engine/duckdb":     {first: []string{"cdm", "cohort", "engine/sqlplan", "lake", "lake/duck", "permit"}, third: []string{arrow, duckdbGo}, cgo: true},
 	"engine/enginetest": {first: []string{"audit", "cdm", "cohort", "cohort/circe", "engine/oracle", "lake", "permit", "refdata"}, clock: true},
 
 	// release

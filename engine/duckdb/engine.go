@@ -41,6 +41,8 @@ func (e *Engine) Version(ctx context.Context) (string, error) {
 type Engine struct {
 	db        *sql.DB
 	snapshot  *lake.Snapshot
+	temp      string // the folder for what does not fit into memory, or empty
+	partBytes int64
 	functions atomic.Int64
 	// Progress, when set, is told how many rounds of buckets are done.
 	Progress func(done, total int64)
@@ -57,7 +59,7 @@ func New(ctx context.Context, s *lake.Snapshot, c duck.Config) (*Engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{db: db, snapshot: s}, nil
+	return &Engine{db: db, snapshot: s, temp: c.TempDir, partBytes: partBytes}, nil
 }
 
 // Close releases the engine's memory.
@@ -79,12 +81,12 @@ func (e *Engine) check(p permit.Permitted, def *cohort.Definition, actions ...pe
 
 // run is one evaluation on a connection of its own.
 type run struct {
-	conn  *sql.Conn
-	scope scope
-	def   *cohort.Definition
-	sets  sqlplan.Sets
-	// idFunction is the SQL function of an extract's pseudonyms.
-	idFunction string
+	conn      *sql.Conn
+	scope     scope
+	def       *cohort.Definition
+	sets      sqlplan.Sets
+	functions int64  // the number in the names of an extract's functions
+	person    string // the SQL of the permit's id of a row's person, where it is known
 }
 
 // start opens a connection, resolves the permit's concepts and the

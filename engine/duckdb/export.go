@@ -55,12 +55,10 @@ func (e *Engine) Export(ctx context.Context, p permit.Permitted, ids Pseudonyms,
 	if r.scope, err = newScope(ctx, conn, e.snapshot, p.Scope()); err != nil {
 		return out, err
 	}
-	n := e.functions.Add(1)
-	r.idFunction = fmt.Sprintf("galien_row_%d", n)
-	sourceFunction := fmt.Sprintf("galien_source_%d", n)
-	if err := driverdb.RegisterScalarUDF(conn, r.idFunction, rowPseudonym{ids}); err != nil {
+	if err := e.pseudonyms(r, ids); err != nil {
 		return out, duck.Error("export", err)
 	}
+	sourceFunction := fmt.Sprintf("galien_source_%d", r.functions)
 	if sourceID != nil {
 		if err := driverdb.RegisterScalarUDF(conn, sourceFunction, sourceName{sourceID}); err != nil {
 			return out, duck.Error("export", err)

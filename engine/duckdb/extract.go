@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -84,16 +83,17 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		return out, err
 	}
 	defer r.close()
-	// A function outlives its connection, so each extract has one of its own.
-	r.idFunction = fmt.Sprintf("galien_row_%d", e.functions.Add(1))
-	if err := driverdb.RegisterScalarUDF(r.conn, r.idFunction, rowPseudonym{ids}); err != nil {
+	if err := e.pseudonyms(r, ids); err != nil {
 		return out, duck.Error("extract", err)
 	}
-	const members = "galien_members"
 	if _, err := r.conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+members+" (person_id BIGINT, start_date DATE, end_date DATE)"); err != nil {
 		return out, duck.Error("extract", err)
 	}
-	defer func() { _, _ = r.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+members) }()
+	defer func() {
+		for _, t := range []string{members, persons} {
+			_, _ = r.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+t)
+		}
+	}()
 	err = e.spans(ctx, r, func(_ span, plan sqlplan.Plan) error {
 		_, err := r.conn.ExecContext(ctx, "INSERT INTO "+members+" SELECT person_id, start_date, end_date FROM "+plan.Periods)
 		return duck.Error("extract", err)
@@ -101,30 +101,27 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 	if err != nil {
 		return out, err
 	}
-	if err := r.conn.QueryRowContext(ctx, "SELECT count(*), count(DISTINCT person_id) FROM "+members).Scan(&out.Periods, &out.Persons); err != nil {
+	if err := r.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+members).Scan(&out.Periods); err != nil {
 		return out, duck.Error("extract", err)
 	}
-	if out.Members, err = r.members(ctx, members); err != nil {
+	if _, err := r.conn.ExecContext(ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS SELECT person_id, %s AS id FROM (SELECT DISTINCT person_id FROM %s) t",
+		persons, r.pseudonym("person", "person_id"), members)); err != nil {
+		return out, duck.Error("extract", err)
+	}
+	if out.Members, err = r.members(ctx); err != nil {
 		return out, err
 	}
+	out.Persons = int64(len(out.Members))
 
-	write := func(table, query string) error {
-		name := table + "." + string(format)
-		options := "(FORMAT parquet, COMPRESSION zstd)"
-		if format == CSV {
-			options = "(FORMAT csv, HEADER)"
+	x := &extraction{run: r, format: format, dir: dir, spans: spansOf(out.Members), partBytes: e.partBytes}
+	if e.temp != "" {
+		if err := os.MkdirAll(e.temp, 0o700); err != nil {
+			return out, fmt.Errorf("extract: %w", err)
 		}
-		path := filepath.Join(dir, name)
-		res, err := r.conn.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(path)+" "+options)
-		if err != nil {
-			return duck.Error("extract "+table, err)
+		if x.work, err = os.MkdirTemp(e.temp, "extract-"); err != nil {
+			return out, fmt.Errorf("extract: %w", err)
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("extract %s: %w", table, err)
-		}
-		out.Tables = append(out.Tables, ExtractedTable{table, name, n})
-		return os.Chmod(path, 0o600)
+		defer os.RemoveAll(x.work)
 	}
 	if err := r.scope.findAreas(ctx, r.conn, p.Terms().LeastArea()); err != nil {
 		return out, err
@@ -135,26 +132,92 @@ func (e *Engine) Extract(ctx context.Context, p permit.Permitted, def *cohort.De
 		ExtractedColumn{cohortTable, "subject_id", "integer", "id of this permit"},
 		ExtractedColumn{cohortTable, "cohort_start_date", "date", precision(scope.Dates)},
 		ExtractedColumn{cohortTable, "cohort_end_date", "date", precision(scope.Dates)})
-	if err := write(cohortTable, fmt.Sprintf("SELECT CAST(%d AS BIGINT) AS cohort_definition_id, %s AS subject_id, %s AS cohort_start_date, %s AS cohort_end_date FROM %s t ORDER BY ALL",
-		cohortID, r.pseudonym("person", "person_id"), blur("start_date", cdm.Date, scope.Dates), blur("end_date", cdm.Date, scope.Dates), members)); err != nil {
-		return out, err
-	}
-	everyone := r.scope.seen(r.scope.files(e.snapshot.Buckets(), lake.ByPerson), e.snapshot.Buckets())
+	files := []sorted{{table: cohortTable, key: "subject_id", parts: x.cut(out.Periods, []cdm.Type{cdm.Integer, cdm.Integer, cdm.Date, cdm.Date}),
+		query: func(over span) string {
+			return fmt.Sprintf("SELECT CAST(%d AS BIGINT) AS cohort_definition_id, p.id AS subject_id, %s AS cohort_start_date, %s AS cohort_end_date FROM %s t JOIN %s USING (person_id)",
+				cohortID, blur("t.start_date", cdm.Date, scope.Dates), blur("t.end_date", cdm.Date, scope.Dates), members, over.persons())
+		}}}
+	r.person = "p.id"
 	for _, t := range grantedTables(scope, e.snapshot) {
 		columns, dictionary := r.extractColumns(t, p.Terms(), scope)
 		out.Dictionary = append(out.Dictionary, dictionary...)
-		query := fmt.Sprintf("SELECT %s FROM %s t WHERE t.person_id IN (SELECT person_id FROM %s)\nORDER BY ALL",
-			strings.Join(columns, ", "), everyone(t.Name), members)
-		if err := write(t.Name, query); err != nil {
+		from := func(over span) string {
+			return r.scope.seen(r.scope.files(over, lake.ByPerson), over)(t.Name) + " t JOIN " + over.persons() + " USING (person_id)"
+		}
+		var rows int64
+		if err := r.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+from(slices.Concat(x.spans...))).Scan(&rows); err != nil {
+			return out, duck.Error("extract "+t.Name, err)
+		}
+		var types []cdm.Type
+		for _, c := range dictionary {
+			column, _ := t.Column(c.Column)
+			types = append(types, column.Type)
+		}
+		files = append(files, sorted{table: t.Name, key: dictionary[0].Column, parts: x.cut(rows, types), query: func(over span) string {
+			return "SELECT " + strings.Join(columns, ", ") + " FROM " + from(over)
+		}})
+	}
+	x.step = e.steps(x, files)
+	for _, f := range files {
+		t, err := x.write(ctx, f)
+		if err != nil {
 			return out, err
 		}
+		out.Tables = append(out.Tables, t)
 	}
 	return out, nil
 }
 
-// members returns the persons of a table of periods.
-func (r *run) members(ctx context.Context, table string) (all []galien.PersonID, err error) {
-	rows, err := r.conn.QueryContext(ctx, "SELECT DISTINCT person_id FROM "+table+" ORDER BY 1")
+// Temporary tables of an extract: the cohort's periods, and each of its persons
+// once with the permit's id.
+const (
+	members = "galien_members"
+	persons = "galien_persons"
+)
+
+// persons is the persons of an extract who are in a span, as p.
+func (s span) persons() string {
+	where := "false"
+	if len(s) > 0 {
+		where = fmt.Sprintf("person_id BETWEEN %d AND %d", int64(s[0])*lake.BucketPersons+1, int64(s[len(s)-1]+1)*lake.BucketPersons)
+	}
+	return "(SELECT * FROM " + persons + " WHERE " + where + ") p"
+}
+
+// spansOf cuts the buckets of ascending persons into what is read together.
+func spansOf(persons []galien.PersonID) (all []span) {
+	var buckets []int
+	for _, p := range persons {
+		if b := lake.BucketOf(p); len(buckets) == 0 || buckets[len(buckets)-1] != b {
+			buckets = append(buckets, b)
+		}
+	}
+	for chunk := range slices.Chunk(buckets, bucketsAtOnce) {
+		all = append(all, span(chunk))
+	}
+	return all
+}
+
+// steps returns what tells Progress of each step of the writing of files, which
+// follow those of the evaluation.
+func (e *Engine) steps(x *extraction, files []sorted) func() {
+	if e.Progress == nil {
+		return func() {}
+	}
+	done := int64(len(spans(e.snapshot)))
+	total := done
+	for _, f := range files {
+		total += x.steps(f)
+	}
+	return func() {
+		done++
+		e.Progress(done, total)
+	}
+}
+
+// members returns the persons of an extract, ascending.
+func (r *run) members(ctx context.Context) (all []galien.PersonID, err error) {
+	rows, err := r.conn.QueryContext(ctx, "SELECT person_id FROM "+persons+" ORDER BY 1")
 	if err != nil {
 		return nil, duck.Error("extract", err)
 	}
@@ -239,17 +302,21 @@ func sourceWords(c cdm.Column) bool {
 	return c.Type == cdm.Text && strings.HasSuffix(c.Name, "_source_value")
 }
 
+// pseudonym is the permit's id of what a column names a row of.
 func (r *run) pseudonym(table, column string) string {
-	return fmt.Sprintf("%s(%s, t.%s)", r.idFunction, duck.Quote(table), duck.Ident(column))
+	if column == "person_id" && r.person != "" {
+		return r.person
+	}
+	return fmt.Sprintf("%s(t.%s)", r.idFunction(table), duck.Ident(column))
 }
 
 // pricedRow is the permit's id of the row that a cost is of.
 func (r *run) pricedRow() string {
-	table := "CASE t.cost_domain_id"
+	id := "CASE t.cost_domain_id"
 	for _, domain := range slices.Sorted(maps.Keys(cdm.Priced())) {
-		table += " WHEN " + duck.Quote(domain) + " THEN " + duck.Quote(cdm.Priced()[domain])
+		id += " WHEN " + duck.Quote(domain) + " THEN " + r.pseudonym(cdm.Priced()[domain], "cost_event_id")
 	}
-	return fmt.Sprintf("%s(%s END, t.cost_event_id)", r.idFunction, table)
+	return id + " END"
 }
 
 // cut moves a date outside a window to its edge. A row is there because it
@@ -280,24 +347,39 @@ func precision(dates string) string {
 	return "as recorded"
 }
 
-// rowPseudonym is the SQL function (table, id) -> id of the permit.
-type rowPseudonym struct{ ids Pseudonyms }
+// pseudonyms gives the run its SQL functions, one for each table that has ids: id
+// -> id of the permit. A function outlives its connection, so that each extract
+// has its own.
+func (e *Engine) pseudonyms(r *run, ids Pseudonyms) error {
+	r.functions = e.functions.Add(1)
+	for _, t := range cdm.Tables() {
+		of := func(id int64) int64 { return ids.Row(t.Name, id) }
+		if t.Name == "person" {
+			of = func(id int64) int64 { return ids.Person(galien.PersonID(id)) }
+		}
+		if err := driverdb.RegisterScalarUDF(r.conn, r.idFunction(t.Name), rowPseudonym{of}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idFunction is the name of the function of a table.
+func (r *run) idFunction(table string) string { return fmt.Sprintf("galien_%d_%s", r.functions, table) }
+
+// rowPseudonym is the SQL function id -> id of the permit.
+type rowPseudonym struct{ of func(id int64) int64 }
 
 func (f rowPseudonym) Config() driverdb.ScalarFuncConfig {
-	text, errText := driverdb.NewTypeInfo(driverdb.TYPE_VARCHAR)
-	number, errNumber := driverdb.NewTypeInfo(driverdb.TYPE_BIGINT)
-	if errText != nil || errNumber != nil {
-		panic("duckdb: the driver lacks VARCHAR or BIGINT")
+	number, err := driverdb.NewTypeInfo(driverdb.TYPE_BIGINT)
+	if err != nil {
+		panic("duckdb: the driver lacks BIGINT")
 	}
-	return driverdb.ScalarFuncConfig{InputTypeInfos: []driverdb.TypeInfo{text, number}, ResultTypeInfo: number}
+	return driverdb.ScalarFuncConfig{InputTypeInfos: []driverdb.TypeInfo{number}, ResultTypeInfo: number}
 }
 
 func (f rowPseudonym) Executor() driverdb.ScalarFuncExecutor {
 	return driverdb.ScalarFuncExecutor{RowExecutor: func(values []driver.Value) (any, error) {
-		table, id := values[0].(string), values[1].(int64)
-		if table == "person" {
-			return f.ids.Person(galien.PersonID(id)), nil
-		}
-		return f.ids.Row(table, id), nil
+		return f.of(values[0].(int64)), nil
 	}}
 }
