@@ -259,7 +259,7 @@ func (r *run) extractColumns(t cdm.Table, terms permit.Terms, s permit.Scope) (c
 		case sourceWords(c) && !terms.SourceIDs && !slices.Contains(terms.Tables[t.Name], c.Name):
 			expression, content = leftOut(c), "left out: the source's own words, which the permit does not grant by name"
 		case terms.LeastArea() > 1 && c.References == "location":
-			expression = fmt.Sprintf("%s('location', %s)", r.idFunction, shownArea(c.Name))
+			expression = fmt.Sprintf("%s(%s)", r.idFunction("location"), shownArea(c.Name))
 			content = fmt.Sprintf("id of this permit, of an area with at least %d persons of the hub; the others of a department are one", terms.LeastArea())
 		case terms.LeastArea() > 1 && t.Name == "location" && smallArea(c.Name):
 			expression, content = told(expression), fmt.Sprintf("as recorded, of areas with at least %d persons of the hub", terms.LeastArea())
