@@ -132,13 +132,31 @@ func (w *Writer) buckets(ctx context.Context, s *Stage) ([]bucket, error) {
 		return nil, duck.Error(action, err)
 	}
 	if len(list) > 1 {
-		for i := range list {
-			first := int64(list[i].number)*lake.BucketPersons + 1
-			list[i].query += fmt.Sprintf(" WHERE person_id BETWEEN %d AND %d", first, first+lake.BucketPersons-1)
+		if err := w.cut(ctx, s, list); err != nil {
+			return nil, duck.Error(action, err)
 		}
 	}
 	return list, nil
 }
+
+// cut writes the rows of a stage to a folder, each bucket to files of its own, from
+// which the bucket is then read: every row is read twice, however many buckets and
+// copies there are.
+func (w *Writer) cut(ctx context.Context, s *Stage, list []bucket) error {
+	const column = "_bucket"
+	query := fmt.Sprintf("SELECT %s, (person_id - 1) // %d AS %s FROM %s", columnList(s.table), lake.BucketPersons, column, duck.Ident(s.name))
+	if _, err := w.db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(w.cutDir(s.table))+" (FORMAT parquet, PARTITION_BY ("+column+"))"); err != nil {
+		return err
+	}
+	for i := range list {
+		files := filepath.Join(w.cutDir(s.table), fmt.Sprintf("%s=%d", column, list[i].number), "*.parquet")
+		list[i].query = "SELECT " + columnList(s.table) + " FROM read_parquet(" + duck.Quote(files) + ", hive_partitioning = false)"
+	}
+	return nil
+}
+
+// cutDir is the folder of a stage that was cut.
+func (w *Writer) cutDir(t cdm.Table) string { return filepath.Join(w.tx.TempDir(), "cut-"+t.Name) }
 
 func identityError(t cdm.Table, c cdm.Column, rows int64) error {
 	return galien.Errorf(galien.Internal, "stage %s: %d values of the identity column %s were to enter the lake; they belong to the vault", t.Name, rows, c.Name)

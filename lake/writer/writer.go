@@ -25,6 +25,8 @@ package writer
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -159,6 +161,9 @@ func (s *Stage) drop(ctx context.Context) error {
 		if _, err := s.w.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 			return duck.Error("drop stage of "+s.table.Name, err)
 		}
+	}
+	if err := os.RemoveAll(s.w.cutDir(s.table)); err != nil {
+		return fmt.Errorf("drop stage of %s: %w", s.table.Name, err)
 	}
 	return nil
 }
