@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -56,12 +57,32 @@ func openExtract(ctx context.Context, dir string, c duck.Config) (*extractFolder
 		case kind == "parquet":
 			x.tables[table] = "read_parquet(" + duck.Quote(path) + ")"
 		case kind == "csv" && table != "dictionary":
-			x.tables[table] = "read_csv(" + duck.Quote(path) + ", header = true, all_varchar = true)"
+			if x.tables[table], err = csvFile(path); err != nil {
+				return nil, err
+			}
 		}
 	}
 	x.sha256 = hex.EncodeToString(all.Sum(nil))
 	x.db, err = duck.Open(ctx, c)
 	return x, err
+}
+
+// csvFile is the SQL that reads a CSV file of an extract as text. It says how such
+// a file is written, which the engine would guess anew, slowly, at each reading.
+func csvFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("open extract: %w", err)
+	}
+	defer f.Close()
+	names, err := csv.NewReader(f).Read()
+	if err != nil {
+		return "", galien.Errorf(galien.Corrupt, "open extract: %s has no line of column names", filepath.Base(path))
+	}
+	for i, name := range names {
+		names[i] = duck.Quote(name) + ": 'VARCHAR'"
+	}
+	return "read_csv(" + duck.Quote(path) + ", auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', columns = {" + strings.Join(names, ", ") + "})", nil
 }
 
 func (x *extractFolder) close() { _ = x.db.Close() }
