@@ -268,7 +268,7 @@ func (f *forgetting) unit(ctx context.Context, u lake.Unit, k kept) error {
 	}
 	k.Salt = f.salt
 	f.rows += rows
-	return f.store.seal(u, k)
+	return f.store.seal(u, &k)
 }
 
 // theirs returns which rows of a table of those columns are of the persons, in

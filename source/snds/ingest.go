@@ -308,10 +308,8 @@ func (g *ingest) readBatch(ctx context.Context, b batch) (k kept, err error) {
 			k.Problems[in.sha256] = p
 		}
 	}
-	if err := g.store.seal(b.Unit, k); err != nil {
-		return k, err
-	}
-	return g.store.open(b.Unit)
+	err = g.store.seal(b.Unit, &k)
+	return k, err
 }
 
 // scripts are the cleaning files of each kind of unit.

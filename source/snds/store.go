@@ -68,8 +68,9 @@ func (s store) begin(u lake.Unit) (string, error) {
 	return dir, nil
 }
 
-// seal makes the folder of a unit durable, under its own name.
-func (s store) seal(u lake.Unit, k kept) error {
+// seal makes the folder of a unit durable, under its own name, and completes its
+// page.
+func (s store) seal(u lake.Unit, k *kept) error {
 	dir := filepath.Join(s.dir, unfinished+u.Content)
 	err := func() error {
 		entries, err := os.ReadDir(dir)
