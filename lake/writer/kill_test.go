@@ -314,7 +314,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	for task, want := range map[string]string{
 		"full while staging":    "stage person: ",
-		"full while committing": "write files of person: ",
+		"full while committing": "write files of condition_occurrence: ",
 	} {
 		cmd := exec.Command(exe)
 		cmd.Env = append(os.Environ(), childEnv+"="+l.Dir(), childTask+"="+task)

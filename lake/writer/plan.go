@@ -131,28 +131,25 @@ func (w *Writer) buckets(ctx context.Context, s *Stage) ([]bucket, error) {
 	if err := rows.Err(); err != nil {
 		return nil, duck.Error(action, err)
 	}
-	if len(list) > 1 {
-		if err := w.cut(ctx, s, list); err != nil {
-			return nil, duck.Error(action, err)
+	if s.cut = len(list) > 1; s.cut {
+		for i := range list {
+			files := filepath.Join(w.cutDir(s.table), fmt.Sprintf("%s=%d", bucketColumn, list[i].number), "*.parquet")
+			list[i].query = "SELECT " + columnList(s.table) + " FROM read_parquet(" + duck.Quote(files) + ", hive_partitioning = false)"
 		}
 	}
 	return list, nil
 }
 
-// cut writes the rows of a stage to a folder, each bucket to files of its own, from
-// which the bucket is then read: every row is read twice, however many buckets and
-// copies there are.
-func (w *Writer) cut(ctx context.Context, s *Stage, list []bucket) error {
-	const column = "_bucket"
-	query := fmt.Sprintf("SELECT %s, (person_id - 1) // %d AS %s FROM %s", columnList(s.table), lake.BucketPersons, column, duck.Ident(s.name))
-	if _, err := w.db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(w.cutDir(s.table))+" (FORMAT parquet, PARTITION_BY ("+column+"))"); err != nil {
-		return err
-	}
-	for i := range list {
-		files := filepath.Join(w.cutDir(s.table), fmt.Sprintf("%s=%d", column, list[i].number), "*.parquet")
-		list[i].query = "SELECT " + columnList(s.table) + " FROM read_parquet(" + duck.Quote(files) + ", hive_partitioning = false)"
-	}
-	return nil
+// bucketColumn holds the bucket of a row while a stage is cut.
+const bucketColumn = "_bucket"
+
+// cutStage writes the rows of a stage to a folder, each bucket to files of its own,
+// from which the bucket is then read: every row is read twice, however many buckets
+// and copies there are.
+func (w *Writer) cutStage(ctx context.Context, s *Stage) error {
+	query := fmt.Sprintf("SELECT %s, (person_id - 1) // %d AS %s FROM %s", columnList(s.table), lake.BucketPersons, bucketColumn, duck.Ident(s.name))
+	_, err := w.db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(w.cutDir(s.table))+" (FORMAT parquet, PARTITION_BY ("+bucketColumn+"))")
+	return duck.Error("write files of "+s.table.Name, err)
 }
 
 // cutDir is the folder of a stage that was cut.
@@ -183,6 +180,11 @@ func sortBy(t cdm.Table, o lake.Order) string {
 // write writes the files of a table and adds them to the transaction.
 func (w *Writer) write(ctx context.Context, p plan, wrote func(rows int64)) (lake.Table, error) {
 	table := lake.Table{Name: p.table.Name}
+	if p.stage != nil && p.stage.cut {
+		if err := w.cutStage(ctx, p.stage); err != nil {
+			return table, err
+		}
+	}
 	for _, one := range p.pieces {
 		f := one.kept.File()
 		var err error

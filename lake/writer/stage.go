@@ -20,6 +20,8 @@ type Stage struct {
 	name  string
 	// change is set where the rows are added to a table rather than replace it.
 	change *change
+	// cut is set where the rows are of several buckets, and are cut into them first.
+	cut bool
 
 	conn     *sql.Conn
 	appender *duckdb.Appender
