@@ -1,5 +1,5 @@
-// Package durable writes files that a crash leaves whole, and keeps processes
-// that write the same folder apart. What one of its functions has returned from
+// Package durable writes files that outlive a crash, and keeps processes that
+// write the same folder apart. What one of its functions has returned from
 // without error is on the disk, its name in the folder too.
 //
 // It owns no format and no place: whoever calls it says where, and what an error
@@ -7,8 +7,7 @@
 //
 //	err := durable.Create(path, content, 0o600)  // a new file, or fs.ErrExist
 //	err = durable.Replace(path, content)         // the old content or the new one
-//	unlock, err := durable.Lock(ctx, lockFile, true, 30*time.Second)
-//	defer unlock()
+//	err = durable.Lock(ctx, lockFile, true, 30*time.Second) // until lockFile is closed
 package durable
 
 import (
@@ -24,7 +23,8 @@ import (
 	"galien"
 )
 
-// Create writes a new file. It fails with fs.ErrExist when there is one.
+// Create writes a new file, and none when it fails; a crash before it returns may
+// leave a part of it. It fails with fs.ErrExist when there is one.
 func Create(path string, content []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -32,7 +32,7 @@ func Create(path string, content []byte, mode fs.FileMode) error {
 	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+		return errors.Join(err, os.Remove(path))
 	}
 	return SyncFolder(filepath.Dir(path))
 }
