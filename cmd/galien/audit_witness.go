@@ -212,15 +212,11 @@ form is that of an add-checkpoint request of c2sp.org/tlog-witness.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(args[0], (*hub).audit, func(_ *hub, log *audit.Log) error {
 				if witness != "" {
-					all, err := log.Cosignatures()
+					c, err := witnessed(log, witness)
 					if err != nil {
 						return err
 					}
-					i := slices.IndexFunc(all, func(c audit.Cosignature) bool { return c.Witness == witness })
-					if i < 0 {
-						return galien.Errorf(galien.NotFound, "the hub has no witness of that name; galien audit verify lists them")
-					}
-					old = all[i].Entries
+					old = c.Entries
 				}
 				b, err := log.Request(cmd.Context(), old)
 				if err != nil {
@@ -240,6 +236,31 @@ form is that of an add-checkpoint request of c2sp.org/tlog-witness.`,
 	cmd.MarkFlagsMutuallyExclusive("witness", "old")
 	_ = cmd.MarkFlagRequired("out")
 	return cmd
+}
+
+// witnessed returns what the hub knows of a witness.
+func witnessed(log *audit.Log, name string) (audit.Cosignature, error) {
+	all, err := log.Cosignatures()
+	if err != nil {
+		return audit.Cosignature{}, err
+	}
+	i := slices.IndexFunc(all, func(c audit.Cosignature) bool { return c.Witness == name })
+	if i < 0 {
+		return audit.Cosignature{}, galien.Errorf(galien.NotFound, "the hub has no witness of that name; galien audit verify lists them")
+	}
+	return all[i], nil
+}
+
+// readState reads what a witness remembers of a log, nil before the first time.
+func readState(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, galien.Errorf(galien.Invalid, "read the witness's state: %w", err)
+	}
+	return b, nil
 }
 
 func newAuditCosignCommand() *cobra.Command {
@@ -266,12 +287,9 @@ ends with exit code 7; then keep FILE and STATE, which together are the evidence
 			if err != nil {
 				return galien.Errorf(galien.Invalid, "read the witness's key: %w", err)
 			}
-			was, err := os.ReadFile(state)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return galien.Errorf(galien.Invalid, "read the witness's state: %w", err)
-			}
+			was, err := readState(state)
 			if err != nil {
-				was = nil
+				return err
 			}
 			var log []byte
 			if logKey != "" {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,15 +56,11 @@ the log was rolled back or written anew, or the witness is of another log.`,
 				return galien.Errorf(galien.Invalid, "--url must be the address of the witness, such as https://witness.example.org")
 			}
 			return with(args[0], (*hub).audit, func(_ *hub, log *audit.Log) error {
-				all, err := log.Cosignatures()
+				known, err := witnessed(log, args[1])
 				if err != nil {
 					return err
 				}
-				i := slices.IndexFunc(all, func(c audit.Cosignature) bool { return c.Witness == args[1] })
-				if i < 0 {
-					return galien.Errorf(galien.NotFound, "the hub has no witness of that name; galien audit verify lists them")
-				}
-				added, err := askWitness(cmd.Context(), log, all[i].Entries, to.JoinPath(addCheckpoint).String())
+				added, err := askWitness(cmd.Context(), log, known.Entries, to.JoinPath(addCheckpoint).String())
 				if err != nil {
 					return err
 				}
@@ -221,13 +216,10 @@ func (w *witnessServer) add(out http.ResponseWriter, r *http.Request) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was, err := os.ReadFile(w.state)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	was, err := readState(w.state)
+	if err != nil {
 		http.Error(out, "the state cannot be read", http.StatusInternalServerError)
 		return
-	}
-	if err != nil {
-		was = nil
 	}
 	signed, next, err := audit.Cosign(w.secret, was, w.logKey, request, w.now())
 	var refusal *audit.Refusal

@@ -115,15 +115,22 @@ func TestOldVault(t *testing.T) {
 	}
 }
 
-// TestServedVault divides the key of a hub's vault, opens it in a server with
-// two of three shares, and loads through it: with the server gone, nothing
-// opens the vault.
-func TestServedVault(t *testing.T) {
+// shortFolder is a temporary folder whose path leaves room for a socket's name.
+func shortFolder(t *testing.T) string {
+	t.Helper()
 	folder, err := os.MkdirTemp("", "g")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
+}
+
+// TestServedVault divides the key of a hub's vault, opens it in a server with
+// two of three shares, and loads through it: with the server gone, nothing
+// opens the vault.
+func TestServedVault(t *testing.T) {
+	folder := shortFolder(t)
 	hub := filepath.Join(folder, "hub")
 	mustRun(t, "init", hub)
 	dir := t.TempDir()
@@ -234,11 +241,7 @@ func TestNoCoreDump(t *testing.T) {
 	if !dumped(other) {
 		t.Skip("this machine makes no core dumps")
 	}
-	folder, err := os.MkdirTemp("", "g")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	folder := shortFolder(t)
 	hub := filepath.Join(folder, "hub")
 	mustRun(t, "init", hub)
 	galien := process(t, "vault", "serve", hub)
@@ -266,11 +269,7 @@ func TestNoCoreDump(t *testing.T) {
 // once or after its first answer: the load says what happened and what to do,
 // whatever it was doing, and commits nothing.
 func TestServerLost(t *testing.T) {
-	folder, err := os.MkdirTemp("", "g")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	folder := shortFolder(t)
 	hub := filepath.Join(folder, "hub")
 	mustRun(t, "init", hub)
 	dir := t.TempDir()
