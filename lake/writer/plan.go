@@ -144,8 +144,8 @@ func (w *Writer) buckets(ctx context.Context, s *Stage) ([]bucket, error) {
 const bucketColumn = "_bucket"
 
 // cutStage writes the rows of a stage to a folder, each bucket to files of its own,
-// from which the bucket is then read: every row is read twice, however many buckets
-// and copies there are.
+// from which each copy of the bucket is then read: the stage is read once, however
+// many buckets there are.
 func (w *Writer) cutStage(ctx context.Context, s *Stage) error {
 	query := fmt.Sprintf("SELECT %s, (person_id - 1) // %d AS %s FROM %s", columnList(s.table), lake.BucketPersons, bucketColumn, duck.Ident(s.name))
 	_, err := w.db.ExecContext(ctx, "COPY ("+query+") TO "+duck.Quote(w.cutDir(s.table))+" (FORMAT parquet, PARTITION_BY ("+bucketColumn+"))")

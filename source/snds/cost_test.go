@@ -330,13 +330,6 @@ func TestCost(t *testing.T) {
 	for i := range 200 {
 		first["ER_PRS_F_202001.csv"] += january(100+i) + someone + "3313;1;0;0;P1;E1;;;;\n"
 	}
-	files := func(texts map[string]string) string {
-		dir := t.TempDir()
-		for name, text := range texts {
-			put(t, dir, name, text)
-		}
-		return dir
-	}
 	told := func(h hub) (list []string) {
 		snap, err := h.lake.Current()
 		if err != nil {
@@ -369,19 +362,9 @@ func TestCost(t *testing.T) {
 		}
 		return ""
 	}
-	same := func(what string, got []string, want ...string) {
-		t.Helper()
-		lost, gained := differences(want, got)
-		for _, s := range lost {
-			t.Errorf("%s: missing %s", what, s)
-		}
-		for _, s := range gained {
-			t.Errorf("%s: too much %s", what, s)
-		}
-	}
 	h := newHub(t)
-	r := h.ingest(t, files(first))
-	same("January", told(h),
+	r := h.ingest(t, folder(t, first))
+	sameRows(t, "January", told(h),
 		"Procedure 1111 25 25 25 17.5 2020-01-06",
 		"Procedure AAAA001 100.1 100.1 100 70.07 2020-01-06",
 		"Visit town 10 10 10 <nil> 2020-01-06",
@@ -389,7 +372,7 @@ func TestCost(t *testing.T) {
 	if got := loose(r); got != "ER_PRS_F 2 1" {
 		t.Errorf("in January F01 counts %s", got)
 	}
-	r = h.ingest(t, files(second))
+	r = h.ingest(t, folder(t, second))
 	want := []string{
 		"Procedure 1111 25 25 25 17.5 2020-01-06",
 		"Procedure 1111 5 5 5 3.1 2020-01-06",
@@ -397,7 +380,7 @@ func TestCost(t *testing.T) {
 		"Visit town 10 10 10 <nil> 2020-01-06",
 		"Drug 3400930000014 20 20 20 10 2020-01-06",
 	}
-	same("February", told(h), want...)
+	sameRows(t, "February", told(h), want...)
 	if got := loose(r); !r.Grown || got != "ER_PRS_F 5 2" {
 		t.Errorf("in February the lake grew %v, and F01 counts %s", r.Grown, got)
 	}
@@ -405,10 +388,19 @@ func TestCost(t *testing.T) {
 	for name, text := range second {
 		first[name] = text
 	}
-	r = all.ingest(t, files(first))
-	same("at once", told(all), want...)
+	r = all.ingest(t, folder(t, first))
+	sameRows(t, "at once", told(all), want...)
 	if got := loose(r); got != "ER_PRS_F 5 2" {
 		t.Errorf("at once F01 counts %s", got)
+	}
+}
+
+// sameRows says which rows are missing and which are too much.
+func sameRows(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	lost, gained := differences(want, got)
+	if len(lost)+len(gained) > 0 {
+		t.Errorf("%s: missing %q, too much %q", what, lost, gained)
 	}
 }
 
@@ -443,13 +435,6 @@ func TestCostOfStays(t *testing.T) {
 		"T_MCO22B.csv":    "ETA_NUM;RSA_NUM;DGN_PAL;GRG_GHM\n750000001;0000001;I10;05M091\n",
 		"T_MCO22VALO.csv": "ETA_NUM;RSA_NUM;VALO;MT_TOT_AM;MT_TOT_BR\n750000001;0000001;1;80;100\n",
 	}
-	files := func(texts map[string]string) string {
-		dir := t.TempDir()
-		for name, text := range texts {
-			put(t, dir, name, text)
-		}
-		return dir
-	}
 	told := func(h hub) (list []string) {
 		snap, err := h.lake.Current()
 		if err != nil {
@@ -475,17 +460,10 @@ func TestCostOfStays(t *testing.T) {
 		}
 		return list
 	}
-	same := func(what string, got []string, want ...string) {
-		t.Helper()
-		lost, gained := differences(want, got)
-		if len(lost)+len(gained) > 0 {
-			t.Errorf("%s: missing %q, too much %q", what, lost, gained)
-		}
-	}
 	want := []string{"2021-03-01 <nil> 2000.5 1600.4", "2021-05-01 <nil> 20 10", "2021-06-01 1200 1050 820", "2021-08-01 25 25 17.5"}
 	h := newHub(t)
-	r := h.ingest(t, files(first))
-	same("one year", told(h), want...)
+	r := h.ingest(t, folder(t, first))
+	sameRows(t, "one year", told(h), want...)
 	counts := map[string]string{}
 	for _, c := range r.Rules {
 		counts[c.Rule+" "+c.Table] = fmt.Sprint(c.Touched, " ", c.Removed)
@@ -498,13 +476,13 @@ func TestCostOfStays(t *testing.T) {
 	if r.Quarantined != 1 || len(r.Reasons) != 1 || r.Reasons[0].Table != "t_mcoaavalo" {
 		t.Errorf("in quarantine: %d, %v", r.Quarantined, r.Reasons)
 	}
-	h.ingest(t, files(second))
-	same("a year more", told(h), append(want, "2022-03-01 <nil> 100 80")...)
+	h.ingest(t, folder(t, second))
+	sameRows(t, "a year more", told(h), append(want, "2022-03-01 <nil> 100 80")...)
 
 	all := newHub(t)
 	for name, text := range second {
 		first[name] = text
 	}
-	all.ingest(t, files(first), "F02")
-	same("at once, without F02", told(all), append(want, "2022-03-01 <nil> 100 80", "2021-04-01 <nil> 1000 900", "2021-08-02 30 30 21")...)
+	all.ingest(t, folder(t, first), "F02")
+	sameRows(t, "at once, without F02", told(all), append(want, "2022-03-01 <nil> 100 80", "2021-04-01 <nil> 1000 900", "2021-08-02 30 30 21")...)
 }

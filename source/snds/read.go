@@ -105,9 +105,9 @@ func (r *reading) typed(t Table) (list []string) {
 // readFile appends the rows of a file to the table of its name, and leaves in
 // p what could not be read. Conn must be one connection throughout.
 //
-// The engine's reader takes whole numbers itself, which is cheaper by a third than
-// taking them as text first. It says less of what it cannot take: a file in which
-// there is such a value is read again as text.
+// The engine's reader takes whole numbers itself, which is cheaper than taking them
+// as text first. It says less of what it cannot take: a file in which there is such
+// a value is read again as text.
 func readFile(ctx context.Context, conn *sql.Conn, in *input, number int, p *problems) (rows int64, err error) {
 	rows, clean, err := readAs(ctx, conn, in, number, whole, p)
 	if err != nil || clean {
