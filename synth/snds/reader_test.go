@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"encoding/csv"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,40 +11,19 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"galien/refdata"
 )
 
 // record is a row by column; what is empty is absent.
 type record map[string]string
 
 // readTable reads a file of semicolon-separated values, in gzip or not.
-func readTable(t *testing.T, path string) []record {
+func readTable(t *testing.T, path string) (all []record) {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var from io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		if from, err = gzip.NewReader(f); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-	}
-	r := csv.NewReader(from)
-	r.Comma, r.LazyQuotes, r.FieldsPerRecord = ';', true, -1
-	rows, err := r.ReadAll()
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	var all []record
-	for _, row := range rows[1:] {
-		rec := record{}
-		for i, v := range row {
-			if v != "" && i < len(rows[0]) {
-				rec[rows[0][i]] = v
-			}
-		}
-		all = append(all, rec)
+	for _, row := range refdata.Rows(t, path) {
+		maps.DeleteFunc(row, func(_, v string) bool { return v == "" })
+		all = append(all, row)
 	}
 	return all
 }
