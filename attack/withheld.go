@@ -157,17 +157,12 @@ func Subtract(t ReleasedTable) (map[int]int64, error) {
 	return known, nil
 }
 
-// Bound works out, by linear programme, between which numbers each withheld row
-// lies for a reader who has everything that is shown; of many rows, a sample, and
-// of a large table by the sums that are nearest to the row, which bounds it no
-// less rightly. upTo, when not negative, is a number that the reader knows no
+// bound works out, by linear programme, between which numbers each withheld row
+// lies for a reader who has everything that is shown; of more than so many rows, a
+// sample, and of a large table by the sums that are nearest to the row, which bounds
+// it no less rightly. upTo, when not negative, is a number that the reader knows no
 // withheld row to exceed, as where a threshold alone decides. It fails with
 // errContradiction where no table has the numbers that are shown.
-func Bound(t ReleasedTable, upTo int64, r Random) ([]Bounds, error) {
-	return t.bound(upTo, boundedRows, r)
-}
-
-// bound is Bound for so many rows.
 func (t ReleasedTable) bound(upTo int64, rows int, r Random) ([]Bounds, error) {
 	var withheld []int
 	for i, row := range t.Rows {
